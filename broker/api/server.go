@@ -1,0 +1,35 @@
+package api
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/ottla/ottla/broker/security"
+)
+
+// Handler serves one API. See Request for when it returns and how it answers.
+type Handler func(s *Server, r *Request)
+
+// Server is what handlers stand on. The broker fills it once, before the first request.
+type Server struct {
+	NodeID     int32
+	Authorizer security.Authorizer
+	Log        *slog.Logger
+	Now        func() time.Time
+}
+
+// Allowed asks the authorizer for the request's principal and host.
+func (s *Server) Allowed(r *Request, op security.Operation, on security.ResourceType, name string) bool {
+	return s.Authorizer.Allowed(security.Subject{Principal: r.Conn.Principal, Host: r.Conn.Host()}, op, on, name)
+}
+
+// AuthorizedOperations is the bit field of what the request's principal may do to a resource: bit i is operation i.
+func (s *Server) AuthorizedOperations(r *Request, on security.ResourceType, name string) int32 {
+	var bits int32
+	for _, op := range security.OperationsOn(on) {
+		if s.Allowed(r, op, on, name) {
+			bits |= 1 << op
+		}
+	}
+	return bits
+}
