@@ -16,6 +16,18 @@ type Server struct {
 	Authorizer security.Authorizer
 	Log        *slog.Logger
 	Now        func() time.Time
+
+	// Endpoint is where a client of connection c reaches a broker: the same answer in Metadata, DescribeCluster,
+	// FindCoordinator and every NodeEndpoints. False where that broker has no such listener or is not registered.
+	Endpoint func(c *Conn, node int32) (Endpoint, bool)
+}
+
+// Endpoint is an address that a client is told.
+type Endpoint struct {
+	Host string
+	Port int32
+	// Rack is nil where the broker has none.
+	Rack *string
 }
 
 // Allowed asks the authorizer for the request's principal and host.
