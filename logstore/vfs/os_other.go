@@ -1,0 +1,11 @@
+//go:build unix && !linux && !darwin
+
+package vfs
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func syncFd(fd int) error { return os.NewSyscallError("fsync", unix.Fsync(fd)) }
