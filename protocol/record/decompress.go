@@ -1,0 +1,170 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// ErrTooLarge is the error for a batch that decompresses to more than the caller takes.
+var ErrTooLarge = errors.New("decompressed records too large")
+
+// maxPooledWindow is the largest zstd window that a pooled decoder allocates; it is what the format asks every decoder
+// to support. A frame of a larger one (levels 20 to 22) is decompressed whole by a decoder of its own.
+const maxPooledWindow = 8 << 20
+
+// decoder decompresses one payload at a time. It keeps what the codecs allocate from one payload to the next.
+type decoder struct {
+	in     bytes.Reader
+	gzip   *gzip.Reader
+	zstd   *zstd.Decoder
+	snappy snappyReader
+	lz4    lz4Reader
+	limit  limitReader
+	window [32 << 10]byte // for the walk over the records
+}
+
+// decoders are all there are: decompressing is nothing but work for a processor, and so many at a time bound the
+// memory that hostile batches can take, however many clients send them.
+var decoders = func() chan *decoder {
+	n := max(2, runtime.GOMAXPROCS(0))
+	c := make(chan *decoder, n)
+	for range n {
+		c <- nil // made when first needed
+	}
+	return c
+}()
+
+func takeDecoder() *decoder {
+	d := <-decoders
+	if d == nil {
+		d = new(decoder)
+	}
+	return d
+}
+
+func (d *decoder) giveBack() {
+	d.in.Reset(nil)
+	d.snappy.reset(nil, 0)
+	d.lz4.in = nil
+	decoders <- d
+}
+
+// open gives a reader of what payload decompresses to. It fails with ErrTooLarge after maxBytes.
+func (d *decoder) open(codec Codec, payload []byte, maxBytes int) (io.Reader, error) {
+	var r io.Reader
+	var err error
+	switch codec {
+	case Gzip:
+		r, err = d.openGzip(payload)
+	case Snappy:
+		r, err = &d.snappy, d.snappy.reset(payload, maxBytes)
+	case LZ4:
+		r, err = &d.lz4, d.lz4.reset(payload)
+	case Zstd:
+		r, err = d.openZstd(payload, maxBytes)
+	default:
+		err = fmt.Errorf("%s does not exist", codec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.limit = limitReader{r: r, left: maxBytes}
+	return &d.limit, nil
+}
+
+func (d *decoder) openGzip(payload []byte) (io.Reader, error) {
+	d.in.Reset(payload)
+	if d.gzip == nil {
+		d.gzip = new(gzip.Reader)
+	}
+	return d.gzip, d.gzip.Reset(&d.in)
+}
+
+func (d *decoder) openZstd(payload []byte, maxBytes int) (io.Reader, error) {
+	var header zstd.Header
+	if err := header.Decode(payload); err != nil {
+		return nil, err
+	}
+	if header.WindowSize > maxPooledWindow || (header.SingleSegment && header.FrameContentSize > maxPooledWindow) {
+		return openWholeZstd(payload, maxBytes)
+	}
+	if d.zstd == nil {
+		z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxPooledWindow), zstd.WithDecodeBuffersBelow(0))
+		if err != nil {
+			return nil, err
+		}
+		d.zstd = z
+	}
+	d.in.Reset(payload)
+	return d.zstd, d.zstd.Reset(&d.in)
+}
+
+func openWholeZstd(payload []byte, maxBytes int) (io.Reader, error) {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(uint64(maxBytes)), zstd.WithDecoderMaxWindow(1<<30))
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	out, err := z.DecodeAll(payload, nil)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = ErrTooLarge
+	}
+	return bytes.NewReader(out), err
+}
+
+// limitReader is an io.LimitReader that says so when it cuts.
+type limitReader struct {
+	r    io.Reader
+	left int
+}
+
+func (l *limitReader) Read(p []byte) (int, error) {
+	if len(p) > l.left+1 {
+		p = p[:l.left+1]
+	}
+	n, err := l.r.Read(p)
+	if l.left -= n; l.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return n, err
+}
+
+// Decompress appends to dst what payload decompresses to: maxBytes at most, ErrTooLarge beyond. 0 stands for
+// DefaultMaxUncompressedBytes. Any other error wraps ErrCorrupt.
+func Decompress(dst []byte, codec Codec, payload []byte, maxBytes int) ([]byte, error) {
+	if maxBytes == 0 {
+		maxBytes = DefaultMaxUncompressedBytes
+	}
+	d := takeDecoder()
+	defer d.giveBack()
+	r, err := d.open(codec, payload, maxBytes)
+	for err == nil {
+		if cap(dst)-len(dst) < 512 {
+			grown := make([]byte, len(dst), 2*cap(dst)+max(1024, min(4*len(payload), maxBytes)))
+			copy(grown, dst)
+			dst = grown
+		}
+		var n int
+		n, err = r.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+	}
+	if err != io.EOF {
+		return dst, codecError(codec, err)
+	}
+	return dst, nil
+}
+
+func codecError(codec Codec, err error) error {
+	if errors.Is(err, ErrTooLarge) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrCorrupt, codec, err)
+}
