@@ -1,0 +1,33 @@
+package logstore
+
+import "time"
+
+// Events are told what happens to the files. Every field may be nil. They are called without locks held, from whatever
+// goroutine did it, and must return soon: some stand between an append and its acknowledgement.
+type Events struct {
+	// Opened: the store has recovered every partition and may be used.
+	Opened func(dir string, logs int, clean bool, took time.Duration)
+	// Created: a partition's directory was made.
+	Created func(tp TopicPartition, topicID [16]byte)
+	// Recovered: a log that was not closed cleanly was read above its recovery point. bytes is how much was read.
+	Recovered func(tp TopicPartition, recoveryPoint, end, bytes int64)
+	// Truncated: records at or above end were cut off, and why: a torn tail at start, or a leader that has others.
+	Truncated func(tp TopicPartition, end, bytes int64, why string)
+	// Rolled: appends go to a new segment that begins at base.
+	Rolled func(tp TopicPartition, base int64)
+	// Flushed: everything below flushed is on disk.
+	Flushed func(tp TopicPartition, flushed int64, took time.Duration)
+	// Deleted: segments below start were given up to retention or DeleteRecords.
+	Deleted func(tp TopicPartition, segments int, bytes, start int64, why string)
+	// Removed: a partition was deleted; its files go after file.delete.delay.ms.
+	Removed func(tp TopicPartition)
+	// IndexRebuilt: an index, or a producer snapshot, was missing or damaged and has been made again from the log.
+	IndexRebuilt func(tp TopicPartition, file, why string)
+	// Offline: the log can no longer be trusted and answers KAFKA_STORAGE_ERROR until a restart.
+	Offline func(tp TopicPartition, err error)
+	// Foreign: a name in the data directory that is not the store's. It is left alone.
+	Foreign func(path string)
+	// Failed: something beside the log itself could not be written (a checkpoint, an index, a removal). It is tried
+	// again with the next occasion; no record is at risk.
+	Failed func(what string, err error)
+}
