@@ -1,0 +1,182 @@
+package protocol
+
+import (
+	"errors"
+	"slices"
+	"sync"
+)
+
+// Budget counts the bytes that connections hold in memory: frames in flight and responses not yet sent. Reading waits
+// for room, so that a flood ends as back-pressure on sockets. Sending never waits: what holds memory can always end.
+//
+// A frame takes its bytes in steps, as they arrive, and so may wait for room while it holds some. Two rules keep that
+// from becoming a deadlock, and let a frame pass that is larger than the whole budget:
+//   - Where nothing is held, anything is admitted.
+//   - One frame at a time may go on beyond the total: the overdraft. It ends when that frame is released.
+//
+// So what is held stays below total + one frame + the responses to the requests admitted.
+type Budget struct {
+	total int64
+
+	mu struct { // guards the fields below, and the counts in every account and hold
+		sync.Mutex
+		used      int64
+		overdraft *hold
+		// growing wait and hold part of a frame, fresh wait for the first bytes of one. Served in order, growing first.
+		growing, fresh []*waiter
+	}
+}
+
+// Account is one connection's part of a budget.
+type Account struct {
+	budget *Budget
+	// max is what the connection may hold before its next frame waits. A frame larger than it is admitted alone.
+	max  int64
+	held int64
+}
+
+// hold is what one frame has of its account.
+type hold struct {
+	account *Account
+	bytes   int64
+}
+
+// waiter is a hold that found no room for n more bytes.
+type waiter struct {
+	hold    *hold
+	n       int64
+	granted chan struct{} // closed when the bytes are taken
+}
+
+// ErrClosing ends a wait for room when the connection does.
+var ErrClosing = errors.New("connection is closing")
+
+// NewBudget is a budget of total bytes.
+func NewBudget(total int64) *Budget { return &Budget{total: total} }
+
+// Open makes an account that may hold max bytes.
+func (b *Budget) Open(max int64) *Account { return &Account{budget: b, max: max} }
+
+// Used is the number of bytes that all accounts hold.
+func (b *Budget) Used() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.used
+}
+
+// Held is the number of bytes that the account holds.
+func (a *Account) Held() int64 {
+	a.budget.mu.Lock()
+	defer a.budget.mu.Unlock()
+	return a.held
+}
+
+// Charge takes n bytes without waiting, for a response: what must go on cannot wait for what waits for it.
+func (a *Account) Charge(n int64) {
+	a.budget.mu.Lock()
+	defer a.budget.mu.Unlock()
+	a.budget.mu.used += n
+	a.held += n
+}
+
+// Release gives back n bytes that were charged.
+func (a *Account) Release(n int64) {
+	a.budget.mu.Lock()
+	defer a.budget.mu.Unlock()
+	a.giveBack(n)
+}
+
+// acquire takes n more bytes for the frame. It waits for room until done is closed; then it takes nothing and returns
+// ErrClosing.
+func (h *hold) acquire(n int64, done <-chan struct{}) error {
+	b := h.account.budget
+	b.mu.Lock()
+	if len(b.mu.growing)+len(b.mu.fresh) == 0 && b.admit(h, n) {
+		b.mu.Unlock()
+		return nil
+	}
+	w := &waiter{hold: h, n: n, granted: make(chan struct{})}
+	if h.bytes > 0 {
+		b.mu.growing = append(b.mu.growing, w)
+	} else {
+		b.mu.fresh = append(b.mu.fresh, w)
+	}
+	b.serve()
+	b.mu.Unlock()
+	select {
+	case <-w.granted:
+		return nil
+	case <-done:
+		b.withdraw(w)
+		return ErrClosing
+	}
+}
+
+// release gives back all bytes of the frame.
+func (h *hold) release() {
+	b := h.account.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.overdraft == h {
+		b.mu.overdraft = nil
+	}
+	n := h.bytes
+	h.bytes = 0
+	h.account.giveBack(n)
+}
+
+// admit takes n bytes for h if there is room. b.mu is held.
+func (b *Budget) admit(h *hold, n int64) bool {
+	a := h.account
+	if earlier := a.held - h.bytes; earlier > 0 && a.held+n > a.max {
+		return false
+	}
+	if b.mu.used > 0 && b.mu.used+n > b.total && b.mu.overdraft != h {
+		if h.bytes == 0 || b.mu.overdraft != nil {
+			return false
+		}
+		b.mu.overdraft = h
+	}
+	b.mu.used += n
+	a.held += n
+	h.bytes += n
+	return true
+}
+
+// giveBack returns n bytes to the budget and serves who waits for them. The budget's mu is held.
+func (a *Account) giveBack(n int64) {
+	a.held -= n
+	a.budget.mu.used -= n
+	if n < 0 || a.held < 0 || a.budget.mu.used < 0 {
+		panic("protocol: more bytes given back than were taken")
+	}
+	a.budget.serve()
+}
+
+// serve admits those waiters that now find room. b.mu is held.
+func (b *Budget) serve() {
+	admitted := func(w *waiter) bool {
+		if !b.admit(w.hold, w.n) {
+			return false
+		}
+		close(w.granted)
+		return true
+	}
+	b.mu.growing = slices.DeleteFunc(b.mu.growing, admitted)
+	b.mu.fresh = slices.DeleteFunc(b.mu.fresh, admitted)
+}
+
+// withdraw ends a wait, and undoes it if it was granted in the meantime.
+func (b *Budget) withdraw(w *waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	same := func(o *waiter) bool { return o == w }
+	b.mu.growing = slices.DeleteFunc(b.mu.growing, same)
+	b.mu.fresh = slices.DeleteFunc(b.mu.fresh, same)
+	select {
+	case <-w.granted:
+		w.hold.bytes -= w.n
+		w.hold.account.giveBack(w.n)
+	default:
+	}
+}
