@@ -15,19 +15,20 @@ const NoLeader int32 = -1
 // Image is the cluster's metadata after some entry of the metadata log. It is immutable: a change makes a new Image that
 // shares what did not change. The zero value, and nil, are not usable; Empty is the Image before the first entry.
 type Image struct {
-	topics  tree[*Topic]      // by name
-	ids     tree[*Topic]      // by id
-	configs tree[Configs]     // by configKey
-	quotas  tree[*Quota]      // by Entity.key
-	scrams  tree[*Scram]      // by scramKey
-	acls    tree[*ACL]        // by id
-	brokers map[int32]*Broker // few; copied when one changes
+	topics  tree[*Topic]  // by name
+	ids     tree[*Topic]  // by id
+	unified tree[string]  // names that have '.' or '_', by unifiedKey
+	configs tree[Configs] // by Resource.key
+	quotas  tree[*Quota]  // by Entity.key
+	scrams  tree[*Scram]  // by scramKey
+	acls    tree[*ACL]    // by id
+	brokers map[int32]*Broker
 
-	features   map[string]int16
-	nextBlock  int64
-	partitions int
-	offset     int64
-	epoch      int32
+	features       map[string]int16
+	nextProducerID int64
+	partitions     int
+	offset         int64
+	epoch          int32
 }
 
 // Empty is the Image before the first entry of the metadata log.
@@ -190,4 +191,4 @@ func (r Resource) key() string { return string([]byte{byte(r.Type)}) + r.Name }
 func (i *Image) Features() map[string]int16 { return i.features }
 
 // NextProducerID is the first producer id that no block handed out holds.
-func (i *Image) NextProducerID() int64 { return i.nextBlock }
+func (i *Image) NextProducerID() int64 { return i.nextProducerID }
