@@ -127,11 +127,4 @@ func (i *Image) AllocateProducerIDs(broker int32, brokerEpoch int64) (records []
 		NextProducerID: i.nextProducerID + ProducerIDBlock}}, i.nextProducerID, nil
 }
 
-// AutoReplicationFactor is the replication factor of an internal topic whose config says auto: as many replicas as there
-// are brokers, up to three. AutoMinInSync is the min.insync.replicas that goes with it.
-func (i *Image) AutoReplicationFactor() int16 { return int16(max(1, min(3, len(i.brokers)))) }
-
-// AutoMinInSync is two of three, and all of fewer.
-func (i *Image) AutoMinInSync() int { return min(2, int(i.AutoReplicationFactor())) }
-
 func itoa(n int32) string { return strconv.Itoa(int(n)) }
