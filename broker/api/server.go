@@ -1,10 +1,13 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
 	"github.com/ottla/ottla/broker/security"
+	"github.com/ottla/ottla/coordinator/cluster"
+	"github.com/ottla/ottla/coordinator/quorum"
 )
 
 // Handler serves one API. See Request for when it returns and how it answers.
@@ -17,9 +20,22 @@ type Server struct {
 	Log        *slog.Logger
 	Now        func() time.Time
 
+	// Cluster is the metadata log: the image of it as applied here, and the way to propose a change.
+	Cluster Cluster
+	// ClusterID names the cluster to clients.
+	ClusterID string
+	// Apis are the APIs that the broker serves, by key.
+	Apis []Served
+
 	// Endpoint is where a client of connection c reaches a broker: the same answer in Metadata, DescribeCluster,
 	// FindCoordinator and every NodeEndpoints. False where that broker has no such listener or is not registered.
 	Endpoint func(c *Conn, node int32) (Endpoint, bool)
+}
+
+// Cluster is the metadata log as handlers use it; *quorum.Quorum is one.
+type Cluster interface {
+	Image() *cluster.Image
+	Propose(ctx context.Context, decide quorum.Decide) (*cluster.Image, error)
 }
 
 // Endpoint is an address that a client is told.
