@@ -124,8 +124,10 @@ func (c *memContent) sync() {
 			p.disk, p.dirty, p.owned = p.seen, false, false
 		}
 	}
-	c.durable, c.sizeDirty = c.size, false
-	c.pages = c.pages[:(c.size+pageBytes-1)/pageBytes]
+	if c.sizeDirty {
+		c.durable, c.sizeDirty = c.size, false
+	}
+	c.pages = c.pages[:(max(c.size, c.durable)+pageBytes-1)/pageBytes]
 }
 
 // lose is what a sync that failed leaves: readers go on seeing the new bytes, the kernel takes them for written, and no

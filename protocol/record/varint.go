@@ -9,9 +9,15 @@ const (
 )
 
 // varint32 reads an int32 at the start of b. n is 0 when b ends before it does or it does not fit.
+// Most varints of a record take one byte or two.
 func varint32(b []byte) (v int32, n int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return unzigzag32(uint32(b[0])), 1
+	if len(b) >= 2 {
+		if b[0] < 0x80 {
+			return unzigzag32(uint32(b[0])), 1
+		}
+		if b[1] < 0x80 {
+			return unzigzag32(uint32(b[0]&0x7f) | uint32(b[1])<<7), 2
+		}
 	}
 	u, n := uvarint(b, maxVarint32)
 	if u > 1<<32-1 {
@@ -22,6 +28,9 @@ func varint32(b []byte) (v int32, n int) {
 
 // varint64 reads an int64 at the start of b, as varint32 does.
 func varint64(b []byte) (v int64, n int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return int64(b[0]>>1) ^ -int64(b[0]&1), 1
+	}
 	u, n := uvarint(b, maxVarint64)
 	return int64(u>>1) ^ -int64(u&1), n
 }
