@@ -15,8 +15,12 @@ import (
 var ErrTooLarge = errors.New("decompressed records too large")
 
 // maxPooledWindow is the largest zstd window that a pooled decoder allocates; it is what the format asks every decoder
-// to support. A frame of a larger one (levels 20 to 22) is decompressed whole by a decoder of its own.
-const maxPooledWindow = 8 << 20
+// to support. A frame of a larger one (levels 20 to 22) is decompressed whole, by a decoder of its own, if it is not
+// larger than maxWholeBytes.
+const (
+	maxPooledWindow = 8 << 20
+	maxWholeBytes   = 32 << 20
+)
 
 // decoder decompresses one payload at a time. It keeps what the codecs allocate from one payload to the next.
 type decoder struct {
@@ -107,17 +111,22 @@ func (d *decoder) openZstd(payload []byte, maxBytes int) (io.Reader, error) {
 }
 
 func openWholeZstd(payload []byte, maxBytes int) (io.Reader, error) {
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(uint64(maxBytes)), zstd.WithDecoderMaxWindow(1<<30))
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
-	out, err := z.DecodeAll(payload, nil)
-	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		err = ErrTooLarge
+	// What a frame says of its size is not believed: room is made for what came out.
+	limit := min(maxBytes, maxWholeBytes)
+	for room := min(1<<20, limit); ; room = min(8*room, limit) {
+		out, err := z.DecodeAll(payload, make([]byte, 0, room))
+		if !errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+			return bytes.NewReader(out), err
+		}
+		if room == limit {
+			return nil, ErrTooLarge
+		}
 	}
-	return bytes.NewReader(out), err
 }
 
 // limitReader is an io.LimitReader that says so when it cuts.
