@@ -112,6 +112,16 @@ func (h *hold) acquire(n int64, done <-chan struct{}) error {
 	}
 }
 
+// charge takes n more bytes without waiting.
+func (h *hold) charge(n int64) {
+	b := h.account.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.used += n
+	h.account.held += n
+	h.bytes += n
+}
+
 // release gives back all bytes of the frame.
 func (h *hold) release() {
 	b := h.account.budget

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Frame is one request as it came: the header and the body, without the length prefix. Its bytes are counted in the
@@ -16,6 +18,17 @@ type Frame struct {
 // Bytes is the frame. It is valid until Release, except that byte slices which Decode took from it may be kept: see
 // recycled.
 func (f *Frame) Bytes() []byte { return f.buf }
+
+// Decode is Decode for the frame's own header and body. It counts the memory of the request until Release too, without
+// waiting: a small frame may decode to many times its size.
+func (f *Frame) Decode(h RequestHeader, body []byte) (kmsg.Request, error) {
+	const uncounted = 4 << 10 // what a usual request decodes to
+	r, decoded, err := decode(h, body)
+	if err == nil && decoded > uncounted {
+		f.hold.charge(decoded)
+	}
+	return r, err
+}
 
 // Release gives back the frame's bytes. It is called once.
 func (f *Frame) Release() {

@@ -41,11 +41,11 @@ func ParseHeader(frame []byte) (h RequestHeader, body []byte, err error) {
 }
 
 // readRest reads the client id, a classic nullable string in both header versions, and the tags of header version 2,
-// none of which is known.
+// none of which is known. As in Kafka, any negative length is null.
 func (h *RequestHeader) readRest(b []byte) (body []byte, err error) {
 	n := int(int16(binary.BigEndian.Uint16(b)))
 	b = b[2:]
-	if n < -1 || n > len(b) {
+	if n > len(b) {
 		return nil, Errorf(InvalidRequest, "a client id of %d bytes in a frame that has %d left", n, len(b))
 	}
 	if n >= 0 {

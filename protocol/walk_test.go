@@ -1,0 +1,293 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func newRand(t testing.TB) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+func newRequest(key Key, version int16) kmsg.Request {
+	r := kmsg.RequestForKey(int16(key))
+	r.SetVersion(version)
+	return r
+}
+
+// The tables and kmsg agree about every field of every version: what is written by the tables passes the walk, and kmsg
+// reads it and writes the same.
+func TestTablesAgreeWithKmsg(t *testing.T) {
+	rng := newRand(t)
+	eachRequest(func(key Key, version int16) {
+		name := fmt.Sprintf("%s version %d", key, version)
+		for i := range 60 {
+			w := bodyWriter{rng: rng, elements: 3, known: i%3 == 1, unknown: i%3 == 2}
+			w.write(requestOps(key, version))
+			r, err := Decode(RequestHeader{Key: key, Version: version}, w.body)
+			if err != nil {
+				t.Fatalf("%s: %v\n%x", name, err, w.body)
+			}
+			again := r.AppendTo(nil)
+			if !w.known && !bytes.Equal(again, w.body) {
+				t.Fatalf("%s: kmsg wrote\n%x where the tables wrote\n%x", name, again, w.body)
+			}
+			r2 := newRequest(key, version) // a tagged field with its default value is not written
+			if err := r2.ReadFrom(again); err != nil || !reflect.DeepEqual(r, r2) {
+				t.Fatalf("%s: kmsg reads %x otherwise than it wrote it: %v", name, again, err)
+			}
+			if err := Walk(key, version, append(w.body, "trailing"...)); err != nil {
+				t.Fatalf("%s: trailing bytes are ignored by Kafka: %v", name, err)
+			}
+			for cut := range w.body { // every shorter body is refused: no field is optional at the end
+				if Walk(key, version, w.body[:cut]) == nil {
+					t.Fatalf("%s: %d of %d bytes passed\n%x", name, cut, len(w.body), w.body)
+				}
+			}
+		}
+	})
+}
+
+// Row 32 of the hostile frames: every length and count of every request says it is huge.
+func TestWalkRefusesHugeLengths(t *testing.T) {
+	rng := newRand(t)
+	lies := 0
+	eachRequest(func(key Key, version int16) {
+		for range 8 {
+			w := bodyWriter{rng: rng, elements: 3, known: true, unknown: true}
+			w.write(requestOps(key, version))
+			for _, l := range w.lengths {
+				for _, n := range hugeLengths(l.kind) {
+					body := slices.Concat(w.body[:l.at], n, w.body[l.at+l.size:])
+					if err := Walk(key, version, body); !errors.Is(err, InvalidRequest) {
+						t.Fatalf("%s version %d: length %x at %d passed: %v\n%x", key, version, n, l.at, err, body)
+					}
+					lies++
+				}
+			}
+		}
+	})
+	t.Logf("%d lies", lies)
+}
+
+func hugeLengths(k kind) [][]byte {
+	switch k {
+	case str:
+		return [][]byte{{0x7f, 0xff}}
+	case blob, array:
+		return [][]byte{{0x7f, 0xff, 0xff, 0xff}, {0, 0xff, 0xff, 0xff}}
+	}
+	return [][]byte{{0xff, 0xff, 0xff, 0xff, 0x0f}, {0xff, 0xff, 0xff, 0xff, 0x07}, {0xff, 0xff, 0xff, 0x7f}, {0xff, 0xff, 0xff, 0xff, 0xff}}
+}
+
+// allocated is what f takes from the heap, in bytes.
+func allocated(f func()) int64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return int64(after.TotalAlloc - before.TotalAlloc)
+}
+
+// checkCost decodes a body and fails if that takes more than the limit, or more than the walk said.
+func checkCost(t *testing.T, key Key, version int16, body []byte) (passed bool) {
+	t.Helper()
+	var r kmsg.Request
+	var decoded int64
+	var err error
+	took := allocated(func() { r, decoded, err = decode(RequestHeader{Key: key, Version: version}, body) })
+	const rootBytes = 4 << 10 // the request's own struct, an error, what other goroutines do
+	if limit := decodedFactor*int64(len(body)) + decodedSlack + rootBytes; took > limit {
+		t.Fatalf("%s version %d: %d bytes were allocated for a body of %d", key, version, took, len(body))
+	}
+	if err == nil && took > decoded+rootBytes {
+		t.Fatalf("%s version %d: %d bytes were allocated, the walk counted %d (body %d)", key, version, took, decoded, len(body))
+	}
+	if err != nil && Walk(key, version, body) == nil {
+		t.Fatalf("%s version %d: the walk passed what kmsg refuses: %v", key, version, err)
+	}
+	runtime.KeepAlive(r)
+	return err == nil
+}
+
+// Every array of every request, full of the smallest elements that a frame can hold: what passes costs what the walk said.
+func TestDecodedMemoryIsBounded(t *testing.T) {
+	const frame = 100_000
+	passed, refused := 0, 0
+	eachRequest(func(key Key, version int16) {
+		ops := requestOps(key, version)
+		for i, o := range ops {
+			if o.kind != array && o.kind != compactArray && o.kind != tags && o.kind != str && o.kind != compactStr {
+				continue
+			}
+			for _, size := range []int{frame / 100, frame} {
+				body := stuffed(ops, i, size)
+				if checkCost(t, key, version, body) {
+					passed++
+				} else {
+					refused++
+				}
+			}
+		}
+	})
+	t.Logf("%d passed, %d refused", passed, refused)
+	if passed < 500 || refused < 500 {
+		t.Error("too few of either: the bodies are not what the test means")
+	}
+}
+
+// stuffed is a body in which the array, tags section or string that is ops[at] holds as much as size bytes allow, and
+// everything else is as small as can be.
+func stuffed(ops []op, at, size int) []byte {
+	s := stuffing{target: &ops[at], size: size}
+	s.write(ops)
+	return s.body
+}
+
+type stuffing struct {
+	target *op
+	size   int
+	body   []byte
+}
+
+func (s *stuffing) write(ops []op) {
+	for i := 0; i < len(ops); {
+		o := &ops[i]
+		i++
+		body := ops[i : i+int(o.body)]
+		i += int(o.body)
+		holds := s.holds(body)
+		switch o.kind {
+		case fixed:
+			s.body = append(s.body, make([]byte, o.n)...)
+		case str, compactStr, blob, compactBlob:
+			n := 0
+			if o == s.target {
+				n = min(s.size, 0x7fff)
+			}
+			s.body = appendLength(s.body, o.kind, n)
+			s.body = append(s.body, make([]byte, n)...)
+		case array, compactArray:
+			s.array(o, body, holds)
+		case optional:
+			if holds {
+				s.body = append(s.body, 1)
+				s.write(body)
+			} else {
+				s.body = append(s.body, 0xff)
+			}
+		case tags:
+			i += s.tags(o, knownTags(ops[i:], int(o.n)))
+		}
+	}
+}
+
+// holds reports whether the target is among ops.
+func (s *stuffing) holds(ops []op) bool {
+	for i := range ops {
+		if &ops[i] == s.target {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *stuffing) array(o *op, element []op, holds bool) {
+	n := 0
+	if o == s.target {
+		n = min(s.size/int(o.n), elementsMax)
+	} else if holds {
+		n = 1
+	}
+	s.body = appendLength(s.body, o.kind, n)
+	for range n {
+		if len(element) == 0 {
+			s.body = append(s.body, make([]byte, o.n)...)
+		} else {
+			s.write(element)
+		}
+	}
+}
+
+// tags writes a tags section and returns how many ops its known tags take.
+func (s *stuffing) tags(o *op, known []testTag) (ops int) {
+	if o == s.target {
+		n := min(s.size/4, tagsMax)
+		s.body = appendLength(s.body, tags, n)
+		for i := range n {
+			s.body = binary.AppendUvarint(s.body, uint64(1000+i))
+			s.body = append(s.body, 0)
+		}
+	}
+	var holder *testTag
+	for i, k := range known {
+		ops += 1 + len(k.body)
+		if s.holds(k.body) {
+			holder = &known[i]
+		}
+	}
+	switch {
+	case holder != nil:
+		inner := stuffing{target: s.target, size: s.size}
+		inner.write(holder.body)
+		s.body = append(s.body, 1)
+		s.body = binary.AppendUvarint(s.body, uint64(holder.number))
+		s.body = binary.AppendUvarint(s.body, uint64(len(inner.body)))
+		s.body = append(s.body, inner.body...)
+	case o != s.target:
+		s.body = append(s.body, 0)
+	}
+	return ops
+}
+
+// kmsg may know tags that the tables do not. What it makes of them must not cost more than the walk counted.
+func TestTagsOnlyKmsgKnows(t *testing.T) {
+	contents := [][]byte{nil, {0}, {0xff, 0xff, 0xff, 0xff, 0x0f}, bytes.Repeat([]byte{0xff}, 100), make([]byte, 500), bytes.Repeat([]byte{2}, 500)}
+	eachRequest(func(key Key, version int16) {
+		if version < FlexibleFrom(key) {
+			return
+		}
+		w := bodyWriter{rng: rand.New(rand.NewPCG(1, 2)), elements: 1}
+		w.write(requestOps(key, version))
+		for _, l := range w.lengths {
+			if l.kind != tags {
+				continue
+			}
+			for number := range 16 {
+				for _, content := range contents {
+					section := binary.AppendUvarint([]byte{1, byte(number)}, uint64(len(content)))
+					body := slices.Concat(w.body[:l.at], section, content, w.body[l.at+1:])
+					if Walk(key, version, body) == nil {
+						checkCost(t, key, version, body)
+					}
+				}
+			}
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	eachRequest(func(key Key, version int16) {
+		w := bodyWriter{rng: rng, elements: 2, known: true, unknown: true}
+		w.write(requestOps(key, version))
+		f.Add(int16(key), version, w.body)
+	})
+	f.Fuzz(func(t *testing.T, k, version int16, body []byte) {
+		key := Key(k)
+		if key.known() && version >= MinVersion(key) && version <= MaxVersion(key) {
+			checkCost(t, key, version, body)
+		}
+	})
+}
