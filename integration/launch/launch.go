@@ -113,21 +113,35 @@ func Start(t testing.TB, o Options) *Broker {
 }
 
 func (b *Broker) finish(t testing.TB) {
+	for _, bad := range b.Close() {
+		t.Error(bad)
+	}
+	if t.Failed() {
+		t.Logf("the broker's last lines:\n%s", b.tail(3000))
+	}
+}
+
+// Close ends the broker if it runs, and tells what is wrong with how it ran: a bad exit, a panic, a data race.
+func (b *Broker) Close() (complaints []string) {
 	if b.proc != nil {
-		if err := b.Stop(); err != nil && !t.Failed() {
-			t.Error(err)
+		if err := b.Stop(); err != nil {
+			complaints = append(complaints, err.Error())
 		}
 	}
 	said, _ := os.ReadFile(b.LogFile)
 	for _, bad := range []string{"panic:", "fatal error:", "DATA RACE"} {
 		if at := bytes.Index(said, []byte(bad)); at >= 0 {
-			t.Errorf("the broker said:\n%s", said[at:min(len(said), at+6000)])
-			return
+			complaints = append(complaints, "the broker said:\n"+string(said[at:min(len(said), at+6000)]))
+			break
 		}
 	}
-	if t.Failed() {
-		t.Logf("the broker's last lines:\n%s", said[max(0, len(said)-3000):])
-	}
+	return complaints
+}
+
+// tail is the end of what the broker said.
+func (b *Broker) tail(bytes int) string {
+	said, _ := os.ReadFile(b.LogFile)
+	return string(said[max(0, len(said)-bytes):])
 }
 
 func (b *Broker) prepareOttla(o Options) error {
@@ -159,14 +173,12 @@ func (b *Broker) Restart() (time.Duration, error) {
 		case <-b.proc.done:
 			err := b.proc.err
 			b.proc = nil
-			said, _ := os.ReadFile(b.LogFile)
-			return 0, fmt.Errorf("the broker ended before it answered: %v\n%s", err, said[max(0, len(said)-4000):])
+			return 0, fmt.Errorf("the broker ended before it answered: %v\n%s", err, b.tail(4000))
 		case <-time.After(time.Millisecond):
 		}
 	}
 	b.Kill()
-	said, _ := os.ReadFile(b.LogFile)
-	return 0, fmt.Errorf("the broker did not answer within %v\n%s", startMax, said[max(0, len(said)-4000):])
+	return 0, fmt.Errorf("the broker did not answer within %v\n%s", startMax, b.tail(4000))
 }
 
 func (b *Broker) exec() error {

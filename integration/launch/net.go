@@ -14,7 +14,7 @@ import (
 func FreePort() int {
 	for {
 		port := 15000 + rand.IntN(15000)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port)) // every address, of both families
 		if err == nil {
 			l.Close()
 			return port
