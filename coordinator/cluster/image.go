@@ -187,6 +187,8 @@ func (i *Image) ConfigResources(t ResourceType) iter.Seq2[string, Configs] {
 
 func (r Resource) key() string { return string([]byte{byte(r.Type)}) + r.Name }
 
+func resourceOf(key string) Resource { return Resource{ResourceType(key[0]), key[1:]} }
+
 // Features are the finalized features and their levels. The caller must not write to it.
 func (i *Image) Features() map[string]int16 { return i.features }
 

@@ -81,7 +81,7 @@ func (i *Image) topicRecords(yield func(Record) bool) {
 
 func (i *Image) configRecords(yield func(Record) bool) {
 	for key, configs := range i.configs.prefixed("") {
-		for _, r := range setConfigs(Resource{ResourceType(key[0]), key[1:]}, configs) {
+		for _, r := range setConfigs(resourceOf(key), configs) {
 			if !yield(r) {
 				return
 			}
