@@ -96,7 +96,7 @@ func oneOfFold(words ...string) *Check {
 	}}
 }
 
-// list is a list of at least one entry, none twice, each one of words where there are any.
+// list is a list of at least one entry, each one of words where there are any.
 func list(words ...string) *Check { return listCheck(false, words) }
 
 // listOrEmpty is like list, and may be empty.
@@ -110,22 +110,18 @@ func listCheck(empty bool, words []string) *Check {
 	if !empty {
 		allowed += ", not empty"
 	}
-	return &Check{Allowed: allowed + ", nothing twice", problem: func(v any) string {
+	return &Check{Allowed: allowed, problem: func(v any) string {
 		entries := v.([]string)
 		if len(entries) == 0 && !empty {
 			return "Configuration must not be empty. Valid values include: " + anyOr(words)
 		}
-		seen := make(map[string]bool, len(entries))
 		for _, e := range entries {
 			switch {
 			case e == "":
 				return "Configuration values must not be empty."
-			case seen[e]:
-				return "Configuration values must not be duplicated."
 			case len(words) > 0 && !slices.Contains(words, e):
 				return "String must be one of: " + strings.Join(words, ", ")
 			}
-			seen[e] = true
 		}
 		return ""
 	}}
@@ -167,7 +163,7 @@ var offsetReset = &Check{Allowed: "latest, earliest, or by_duration: and an ISO-
 	if d, ok := strings.CutPrefix(s, "by_duration:"); ok && isoDuration.MatchString(d) && strings.ContainsAny(d, "0123456789") {
 		return ""
 	}
-	return "Invalid value " + s + " for share.auto.offset.reset: must be latest, earliest or by_duration:PnDTnHnMn.nS"
+	return "Value must be latest, earliest, or by_duration:PnDTnHnMn.nS"
 }}
 
 var hostPortOrEmpty = &Check{Allowed: "HOST:PORT, or empty", problem: func(v any) string {

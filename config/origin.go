@@ -17,7 +17,7 @@ const (
 	DynamicGroup         Source = 8
 )
 
-// OriginKind is how a static value was given.
+// OriginKind is how a value was given.
 type OriginKind int8
 
 // The kinds, weakest first.
@@ -26,9 +26,10 @@ const (
 	FromFile
 	FromEnv
 	FromFlag
+	FromCluster // set while the broker runs
 )
 
-// Origin is where exactly a static value came from.
+// Origin is where exactly a value came from.
 type Origin struct {
 	Kind OriginKind
 	// Name is the flag, the variable or the file.
@@ -41,6 +42,8 @@ type Origin struct {
 
 func (o Origin) String() string {
 	switch o.Kind {
+	case FromCluster:
+		return "set while running"
 	case FromFlag:
 		return "flag " + o.Name
 	case FromEnv:
@@ -68,7 +71,12 @@ func (b *Broker) Source(k Key) Source {
 	return DefaultValue
 }
 
-// Origin is where the static value of a broker key came from.
-func (b *Broker) Origin(k Key) Origin { return b.origins[k] }
+// Origin is where the effective value of a broker key came from.
+func (b *Broker) Origin(k Key) Origin {
+	if has(b.perBroker, k) || has(b.clusterDefault, k) {
+		return Origin{Kind: FromCluster}
+	}
+	return b.origins[k]
+}
 
 func has(m map[Key]string, k Key) bool { _, ok := m[k]; return ok }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ type SettingError struct {
 
 func (e *SettingError) Error() string {
 	value := e.Value
-	if d := BrokerDef(e.Key); d != nil && d.Sensitive() {
+	if secret(e.Key) {
 		value = hidden
 	}
 	text := fmt.Sprintf("%s=%s (%s): %s", e.Key, value, e.Origin, e.Problem)
@@ -29,13 +30,24 @@ func (e *SettingError) Error() string {
 	return text
 }
 
+// secret reports whether a key's value must not be shown. What is no key of ours is judged by its name.
+func secret(k Key) bool {
+	if d := BrokerDef(listenerKey(k)); d != nil {
+		return d.Sensitive()
+	}
+	name := strings.ToLower(string(k))
+	return slices.ContainsFunc([]string{"password", "passphrase", "secret", "jaas", "credential", "token", "key"}, func(word string) bool {
+		return strings.Contains(name, word)
+	})
+}
+
 // bad is a SettingError for the value that a key has now.
 func (b *Broker) bad(k Key, fix, problem string, args ...any) *SettingError {
 	value := ""
 	if v, ok := b.values[k]; ok {
 		value = BrokerDef(k).Format(v)
 	}
-	return &SettingError{Key: k, Value: value, Origin: b.origins[k], Problem: fmt.Sprintf(problem, args...), Fix: fix}
+	return &SettingError{Key: k, Value: value, Origin: b.Origin(k), Problem: fmt.Sprintf(problem, args...), Fix: fix}
 }
 
 // checkStatic checks every static value by itself.
@@ -73,7 +85,7 @@ func (b *Broker) checkStatic() error {
 func (b *Broker) checkRules() error {
 	var errs []error
 	for _, check := range []func(*Broker) error{
-		checkIdentity, checkDirectories, checkListeners, checkAges, checkBounds,
+		checkIdentity, checkQuorum, checkDirectories, checkListeners, checkAges, checkBounds,
 	} {
 		if err := check(b); err != nil {
 			errs = append(errs, err)
@@ -92,6 +104,25 @@ func checkIdentity(b *Broker) error {
 	for _, role := range []string{"broker", "controller"} {
 		if !slices.Contains(b.List(ProcessRoles), role) {
 			return b.bad(ProcessRoles, "allowed: broker,controller", "one node must be a %s too", role)
+		}
+	}
+	return nil
+}
+
+// checkQuorum refuses to be a cluster of one where several nodes were meant: each would believe that it is the cluster.
+func checkQuorum(b *Broker) error {
+	for _, k := range []Key{ControllerQuorumVoters, ControllerQuorumBootstrapServers} {
+		if len(b.List(k)) > 1 {
+			return b.bad(k, "name this node only, or leave it out", "this build is a cluster of one node")
+		}
+	}
+	for _, voter := range b.List(ControllerQuorumVoters) {
+		id, _, ok := strings.Cut(voter, "@")
+		if !ok || strings.TrimLeft(id, "0123456789") != "" {
+			return b.bad(ControllerQuorumVoters, "such as 1@localhost:9093", "%q is not ID@HOST:PORT", voter)
+		}
+		if id != strconv.Itoa(b.Int(NodeID)) {
+			return b.bad(ControllerQuorumVoters, "name this node, or leave it out", "the only voter is node %s, and this is node %d", id, b.Int(NodeID))
 		}
 	}
 	return nil
@@ -213,7 +244,7 @@ func checkBounds(b *Broker) error {
 			continue
 		}
 		// Blame the one that somebody set: the other is its default.
-		if b.isSet(pair[0]) {
+		if b.Source(pair[0]) != DefaultValue {
 			return b.bad(pair[0], fmt.Sprintf("allowed: at most %d", high), "it is above %s=%d", pair[1], high)
 		}
 		return b.bad(pair[1], fmt.Sprintf("allowed: at least %d", low), "it is below %s=%d", pair[0], low)

@@ -14,7 +14,11 @@ func suggest(k Key) string {
 	}
 	var near []candidate
 	for _, d := range BrokerDefs {
-		if away := distance(string(k), string(d.Key)); away <= max(2, len(k)/4) && !d.Internal && !d.DynamicOnly {
+		if d.Internal || d.DynamicOnly {
+			continue
+		}
+		away := distance(string(k), string(d.Key))
+		if away <= max(2, len(k)/4) || len(k) > 5 && strings.Contains(string(d.Key), string(k)) {
 			near = append(near, candidate{d.Key, away})
 		}
 	}

@@ -1,21 +1,6 @@
 package config
 
-import (
-	"errors"
-	"fmt"
-	"slices"
-)
-
-// ErrInvalid is what every refusal of a topic's, group's or running broker's configuration wraps: INVALID_CONFIG.
-var ErrInvalid = errors.New("invalid configuration")
-
-// invalid is a message for the client that wraps ErrInvalid.
-type invalid struct{ message string }
-
-func (e invalid) Error() string { return e.message }
-func (e invalid) Unwrap() error { return ErrInvalid }
-
-func invalidf(format string, args ...any) error { return invalid{fmt.Sprintf(format, args...)} }
+import "slices"
 
 // Topic is the effective configuration of one topic: what was set on it, over the broker's values, over the defaults.
 // Times are in milliseconds, -1 and MaxInt64 as Kafka uses them.
@@ -163,7 +148,7 @@ func (b *Broker) topicValues(overrides map[string]string) (values, error) {
 				continue
 			}
 			if firstErr == nil {
-				firstErr = invalid{err.Error()}
+				firstErr = invalidf("%v", err)
 			}
 		}
 		if inherited, ok := b.inherit(d); ok {

@@ -84,14 +84,19 @@ func (t Type) bits() int {
 	return 64
 }
 
-// splitList reads a list: entries between commas, blanks around them dropped.
+// splitList reads a list: entries between commas, blanks around them dropped, each entry once.
 func splitList(text string) []string {
 	if text == "" {
 		return nil
 	}
-	entries := strings.Split(text, ",")
-	for i := range entries {
-		entries[i] = strings.TrimSpace(entries[i])
+	var entries []string
+	seen := map[string]bool{}
+	for entry := range strings.SplitSeq(text, ",") {
+		entry = strings.TrimSpace(entry)
+		if !seen[entry] {
+			seen[entry] = true
+			entries = append(entries, entry)
+		}
 	}
 	return entries
 }
@@ -129,5 +134,6 @@ func formatDouble(f float64) string {
 	if !strings.Contains(digits, ".") {
 		digits += ".0"
 	}
-	return digits + "E" + strings.TrimPrefix(strings.TrimLeft(exponent, "+"), "0")
+	n, _ := strconv.Atoi(exponent)
+	return digits + "E" + strconv.Itoa(n)
 }
