@@ -49,8 +49,6 @@ type topicEdit struct {
 	before, after *Topic // nil: not there
 	// changed are the indexes of partitions that have a new Partition, in the order of their first record.
 	changed []int32
-	fresh   map[int32]bool
-	grown   []*Partition // the after topic's partitions, owned by this edit
 }
 
 func newEditor(base *Image) *editor {
@@ -146,7 +144,6 @@ func (e *editor) removeTopic(r *RemoveTopicRecord) error {
 
 func (e *editor) touch(t *topicEdit) {
 	id := t.after.ID
-	t.fresh = map[int32]bool{}
 	e.touched[id] = t
 	e.touchOrder = append(e.touchOrder, t)
 	e.topics.set(t.after.Name, t.after)
@@ -251,11 +248,10 @@ func (e *editor) put(t *topicEdit, index int32, p *Partition) error {
 	if why := p.broken(); why != "" {
 		return fmt.Errorf("%s-%d: %s", t.after.Name, index, why)
 	}
-	t.after.Partitions[index] = p
-	if !t.fresh[index] {
-		t.fresh[index] = true
-		t.changed = append(t.changed, index)
+	if t.before != nil && t.after.Partitions[index] == t.before.Partition(index) {
+		t.changed = append(t.changed, index) // for the first time in this edit
 	}
+	t.after.Partitions[index] = p
 	return nil
 }
 
