@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ottla/ottla/integration/kafkatools"
 	"github.com/ottla/ottla/integration/launch"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,7 +24,14 @@ var shared = launch.Shared{Options: launch.Options{
 	},
 }}
 
-func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
+// One JVM runs all of Apache Kafka's tools.
+var javaTools kafkatools.Shared
+
+func TestMain(m *testing.M) {
+	code := shared.Run(m)
+	javaTools.Close()
+	os.Exit(code)
+}
 
 // patience bounds what a test waits for a client.
 const patience = 60 * time.Second
