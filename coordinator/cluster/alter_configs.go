@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -134,7 +135,7 @@ func (i *Image) replaceConfigs(r Resource, after Configs, rules ConfigRules) ([]
 	records := setConfigs(r, changed)
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if _, kept := after[name]; !kept {
-			records = append(records, &ConfigRecord{ResourceType: int8(r.Type), ResourceName: r.Name, Name: name})
+			records = append(records, &record.ConfigRecord{ResourceType: int8(r.Type), ResourceName: r.Name, Name: name})
 		}
 	}
 	return records, nil
@@ -145,7 +146,7 @@ func setConfigs(r Resource, configs map[string]string) []Record {
 	var records []Record
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
 		value := configs[name]
-		records = append(records, &ConfigRecord{ResourceType: int8(r.Type), ResourceName: r.Name, Name: name, Value: &value})
+		records = append(records, &record.ConfigRecord{ResourceType: int8(r.Type), ResourceName: r.Name, Name: name, Value: &value})
 	}
 	return records
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -25,7 +26,7 @@ type InSync struct {
 }
 
 // AlterPartition decides on an ISR change that the leader, a broker with its epoch, wants.
-func (i *Image) AlterPartition(leader int32, leaderBrokerEpoch int64, c ISRChange) (*PartitionChangeRecord, error) {
+func (i *Image) AlterPartition(leader int32, leaderBrokerEpoch int64, c ISRChange) (*record.PartitionChangeRecord, error) {
 	b := i.brokers[leader]
 	if b == nil || b.Epoch != leaderBrokerEpoch {
 		return nil, protocol.Errorf(protocol.StaleBrokerEpoch, "Broker %d is not registered with epoch %d.", leader, leaderBrokerEpoch)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/ottla/ottla/coordinator/record"
 )
 
 // Apply is the Image after one more entry of the metadata log, whose offset and leader epoch are given, and what the
@@ -64,52 +66,52 @@ func newEditor(base *Image) *editor {
 // apply applies one record.
 func (e *editor) apply(r Record) error {
 	switch r := r.(type) {
-	case *TopicRecord:
+	case *record.TopicRecord:
 		return e.topic(r)
-	case *RemoveTopicRecord:
+	case *record.RemoveTopicRecord:
 		return e.removeTopic(r)
-	case *PartitionRecord:
+	case *record.PartitionRecord:
 		return e.partition(r)
-	case *PartitionChangeRecord:
+	case *record.PartitionChangeRecord:
 		return e.partitionChange(r)
-	case *ConfigRecord:
+	case *record.ConfigRecord:
 		e.config(Resource{ResourceType(r.ResourceType), r.ResourceName}, r.Name, r.Value)
-	case *RegisterBrokerRecord:
+	case *record.RegisterBrokerRecord:
 		e.registerBroker(r)
-	case *BrokerRegistrationChangeRecord:
+	case *record.BrokerRegistrationChangeRecord:
 		return e.changeBroker(r)
-	case *UnregisterBrokerRecord:
+	case *record.UnregisterBrokerRecord:
 		return e.unregisterBroker(r)
-	case *FeatureLevelRecord:
+	case *record.FeatureLevelRecord:
 		e.feature(r)
-	case *ProducerIdsRecord:
+	case *record.ProducerIdsRecord:
 		e.next.nextProducerID = r.NextProducerID
-	case *ClientQuotaRecord:
+	case *record.ClientQuotaRecord:
 		return e.quota(r)
-	case *UserScramCredentialRecord:
+	case *record.UserScramCredentialRecord:
 		m := ScramMechanism(r.Mechanism)
 		e.scrams.set(scramKey(r.Name, m), &Scram{User: r.Name, Mechanism: m,
 			Salt: r.Salt, StoredKey: r.StoredKey, ServerKey: r.ServerKey, Iterations: r.Iterations})
 		e.delta.Scrams = true
-	case *RemoveUserScramCredentialRecord:
+	case *record.RemoveUserScramCredentialRecord:
 		e.scrams.remove(scramKey(r.Name, ScramMechanism(r.Mechanism)))
 		e.delta.Scrams = true
-	case *AccessControlEntryRecord:
+	case *record.AccessControlEntryRecord:
 		e.acls.set(string(r.ID[:]), &ACL{ID: r.ID, ResourceType: r.ResourceType, ResourceName: r.ResourceName,
 			PatternType: r.PatternType, Principal: r.Principal, Host: r.Host,
 			Operation: r.Operation, PermissionType: r.PermissionType})
 		e.delta.ACLs = true
-	case *RemoveAccessControlEntryRecord:
+	case *record.RemoveAccessControlEntryRecord:
 		e.acls.remove(string(r.ID[:]))
 		e.delta.ACLs = true
-	case *NoOpRecord:
+	case *record.NoOpRecord:
 	default:
 		return fmt.Errorf("a kind of record that this build does not know")
 	}
 	return nil
 }
 
-func (e *editor) topic(r *TopicRecord) error {
+func (e *editor) topic(r *record.TopicRecord) error {
 	if r.TopicID == (TopicID{}) {
 		return fmt.Errorf("topic %q has no id", r.Name)
 	}
@@ -126,7 +128,7 @@ func (e *editor) topic(r *TopicRecord) error {
 	return nil
 }
 
-func (e *editor) removeTopic(r *RemoveTopicRecord) error {
+func (e *editor) removeTopic(r *record.RemoveTopicRecord) error {
 	t, err := e.edited(r.TopicID)
 	if err != nil {
 		return err
@@ -171,7 +173,7 @@ func (e *editor) edited(id TopicID) (*topicEdit, error) {
 	return t, nil
 }
 
-func (e *editor) partition(r *PartitionRecord) error {
+func (e *editor) partition(r *record.PartitionRecord) error {
 	t, err := e.edited(r.TopicID)
 	if err != nil {
 		return err
@@ -206,7 +208,7 @@ const (
 	leaderAsBefore   int32 = -2
 )
 
-func (e *editor) partitionChange(r *PartitionChangeRecord) error {
+func (e *editor) partitionChange(r *record.PartitionChangeRecord) error {
 	t, err := e.edited(r.TopicID)
 	if err != nil {
 		return err
@@ -314,7 +316,7 @@ func (e *editor) config(resource Resource, name string, value *string) {
 	}
 }
 
-func (e *editor) feature(r *FeatureLevelRecord) {
+func (e *editor) feature(r *record.FeatureLevelRecord) {
 	if !e.ownFeatures {
 		e.ownFeatures = true
 		e.next.features = maps.Clone(e.base.features)
@@ -330,7 +332,7 @@ func (e *editor) feature(r *FeatureLevelRecord) {
 	e.delta.Features = true
 }
 
-func (e *editor) quota(r *ClientQuotaRecord) error {
+func (e *editor) quota(r *record.ClientQuotaRecord) error {
 	entity := Entity{}
 	for _, part := range r.Entity {
 		switch part.EntityType {

@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"maps"
+
+	"github.com/ottla/ottla/coordinator/record"
 )
 
 func (e *editor) setBroker(id int32, b *Broker) {
@@ -21,7 +23,7 @@ func (e *editor) setBroker(id int32, b *Broker) {
 	e.brokerOrder = append(e.brokerOrder, id)
 }
 
-func (e *editor) registerBroker(r *RegisterBrokerRecord) {
+func (e *editor) registerBroker(r *record.RegisterBrokerRecord) {
 	b := &Broker{ID: r.BrokerID, Epoch: r.BrokerEpoch, Incarnation: r.IncarnationID, Rack: r.Rack,
 		Fenced: r.Fenced, InControlledShutdown: r.InControlledShutdown, LogDirs: r.LogDirs,
 		Features: make(map[string]VersionRange, len(r.Features))}
@@ -46,7 +48,7 @@ func (e *editor) registered(id int32, epoch int64) (*Broker, error) {
 	return b, nil
 }
 
-func (e *editor) changeBroker(r *BrokerRegistrationChangeRecord) error {
+func (e *editor) changeBroker(r *record.BrokerRegistrationChangeRecord) error {
 	before, err := e.registered(r.BrokerID, r.BrokerEpoch)
 	if err != nil {
 		return err
@@ -68,7 +70,7 @@ func (e *editor) changeBroker(r *BrokerRegistrationChangeRecord) error {
 	return nil
 }
 
-func (e *editor) unregisterBroker(r *UnregisterBrokerRecord) error {
+func (e *editor) unregisterBroker(r *record.UnregisterBrokerRecord) error {
 	if _, err := e.registered(r.BrokerID, r.BrokerEpoch); err != nil {
 		return err
 	}

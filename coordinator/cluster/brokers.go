@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -25,16 +26,16 @@ func (i *Image) StartBroker(r Registration) ([]Record, error) {
 	if err := i.checkDirectories(r); err != nil {
 		return nil, err
 	}
-	register := &RegisterBrokerRecord{BrokerID: r.ID, IncarnationID: r.Incarnation, Rack: r.Rack, LogDirs: r.LogDirs,
+	register := &record.RegisterBrokerRecord{BrokerID: r.ID, IncarnationID: r.Incarnation, Rack: r.Rack, LogDirs: r.LogDirs,
 		// Entries only ever add to the offset: no earlier registration had this epoch.
 		BrokerEpoch: i.offset + 1}
 	for _, e := range r.Endpoints {
-		register.EndPoints = append(register.EndPoints, RegisterBrokerRecordEndPoint{
+		register.EndPoints = append(register.EndPoints, record.RegisterBrokerBrokerEndpoint{
 			Name: e.Name, Host: e.Host, Port: e.Port, SecurityProtocol: e.SecurityProtocol})
 	}
 	features := SupportedFeatures()
 	for _, name := range slices.Sorted(maps.Keys(features)) {
-		register.Features = append(register.Features, RegisterBrokerRecordFeature{
+		register.Features = append(register.Features, record.RegisterBrokerBrokerFeature{
 			Name: name, MinSupportedVersion: features[name].Min, MaxSupportedVersion: features[name].Max})
 	}
 	return append([]Record{register}, i.leadAgain(r.ID)...), nil
@@ -82,7 +83,7 @@ func (i *Image) UnregisterBroker(id int32) ([]Record, error) {
 	if b == nil {
 		return nil, protocol.Errorf(protocol.BrokerIDNotRegistered, "Broker %d is not registered.", id)
 	}
-	return append(i.leave(id), &UnregisterBrokerRecord{BrokerID: id, BrokerEpoch: b.Epoch}), nil
+	return append(i.leave(id), &record.UnregisterBrokerRecord{BrokerID: id, BrokerEpoch: b.Epoch}), nil
 }
 
 // leave takes a broker out of the ISRs, but for the last one, and out of leadership.
@@ -123,7 +124,7 @@ func (i *Image) AllocateProducerIDs(broker int32, brokerEpoch int64) (records []
 	if i.nextProducerID > math.MaxInt64-ProducerIDBlock {
 		return nil, 0, protocol.Errorf(protocol.UnknownServerError, "All producer ids have been given out.")
 	}
-	return []Record{&ProducerIdsRecord{BrokerID: broker, BrokerEpoch: brokerEpoch,
+	return []Record{&record.ProducerIdsRecord{BrokerID: broker, BrokerEpoch: brokerEpoch,
 		NextProducerID: i.nextProducerID + ProducerIDBlock}}, i.nextProducerID, nil
 }
 

@@ -3,6 +3,7 @@ package cluster
 import (
 	"math/rand/v2"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -34,7 +35,7 @@ func (i *Image) CreatePartitions(topics []MorePartitions, r *rand.Rand) ([]Recor
 	return records, errs
 }
 
-func (i *Image) addPartitions(t MorePartitions, left int, r *rand.Rand) ([]*PartitionRecord, error) {
+func (i *Image) addPartitions(t MorePartitions, left int, r *rand.Rand) ([]*record.PartitionRecord, error) {
 	topic := i.Topic(t.Topic)
 	if topic == nil {
 		return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "There is no topic '%s'.", t.Topic)
@@ -54,7 +55,7 @@ func (i *Image) addPartitions(t MorePartitions, left int, r *rand.Rand) ([]*Part
 		return nil, tooManyPartitions()
 	}
 	factor := len(topic.Partitions[0].Replicas)
-	var partitions []*PartitionRecord
+	var partitions []*record.PartitionRecord
 	if t.Assignments == nil {
 		placed, err := i.placePartitions(have, added, factor, r)
 		if err != nil {

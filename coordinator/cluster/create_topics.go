@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -93,7 +94,7 @@ func (d *topicCreation) create(t NewTopic, answer *CreatedTopic) error {
 	d.unified[unify(t.Name)] = t.Name
 
 	id := d.newTopicID()
-	d.records = append(d.records, &TopicRecord{Name: t.Name, TopicID: id})
+	d.records = append(d.records, &record.TopicRecord{Name: t.Name, TopicID: id})
 	d.records = append(d.records, setConfigs(Resource{TopicResource, t.Name}, configs)...)
 	for _, p := range partitions {
 		p.TopicID = id
@@ -155,7 +156,7 @@ func invalidConfig(err error) error {
 }
 
 // assign is the partitions that a new topic gets, without its id.
-func (d *topicCreation) assign(t NewTopic) ([]*PartitionRecord, error) {
+func (d *topicCreation) assign(t NewTopic) ([]*record.PartitionRecord, error) {
 	if len(t.Assignments) > 0 {
 		return d.assignByHand(t)
 	}
@@ -185,7 +186,7 @@ func tooManyPartitions() error {
 		"One request may add at most %d partitions. Add them in several requests.", PartitionsPerRequestMax)
 }
 
-func (d *topicCreation) assignByHand(t NewTopic) ([]*PartitionRecord, error) {
+func (d *topicCreation) assignByHand(t NewTopic) ([]*record.PartitionRecord, error) {
 	const both = "With the replicas of each partition given, %s must be -1."
 	switch {
 	case t.ReplicationFactor != -1:
@@ -195,7 +196,7 @@ func (d *topicCreation) assignByHand(t NewTopic) ([]*PartitionRecord, error) {
 	case len(t.Assignments) > d.left:
 		return nil, tooManyPartitions()
 	}
-	partitions := make([]*PartitionRecord, len(t.Assignments))
+	partitions := make([]*record.PartitionRecord, len(t.Assignments))
 	factor := 0
 	for _, a := range t.Assignments {
 		if a.Partition < 0 || int(a.Partition) >= len(partitions) {
@@ -216,7 +217,7 @@ func (d *topicCreation) assignByHand(t NewTopic) ([]*PartitionRecord, error) {
 }
 
 // partitionOn is a new partition on the replicas that a request names; factor is how many there must be, 0 for any number.
-func (i *Image) partitionOn(index int32, replicas []int32, factor int) (*PartitionRecord, error) {
+func (i *Image) partitionOn(index int32, replicas []int32, factor int) (*record.PartitionRecord, error) {
 	refuse := func(format string, args ...any) error {
 		return protocol.Errorf(protocol.InvalidReplicaAssignment, format, args...)
 	}
@@ -244,12 +245,12 @@ func (i *Image) partitionOn(index int32, replicas []int32, factor int) (*Partiti
 }
 
 // placePartitions is count new partitions, the first of them with index first, on brokers of our choice.
-func (i *Image) placePartitions(first int32, count, factor int, r *rand.Rand) ([]*PartitionRecord, error) {
+func (i *Image) placePartitions(first int32, count, factor int, r *rand.Rand) ([]*record.PartitionRecord, error) {
 	placer := newPlacer(i.Brokers(), r)
 	if err := placer.check(factor); err != nil {
 		return nil, err
 	}
-	partitions := make([]*PartitionRecord, count)
+	partitions := make([]*record.PartitionRecord, count)
 	for n := range partitions {
 		partitions[n] = i.newPartition(first+int32(n), placer.place(factor))
 		if partitions[n] == nil {
@@ -260,7 +261,7 @@ func (i *Image) placePartitions(first int32, count, factor int, r *rand.Rand) ([
 }
 
 // newPartition is a partition whose in-sync replicas are those of replicas that are active; nil if none is.
-func (i *Image) newPartition(index int32, replicas []int32) *PartitionRecord {
+func (i *Image) newPartition(index int32, replicas []int32) *record.PartitionRecord {
 	isr := make([]int32, 0, len(replicas))
 	dirs := make([][16]byte, len(replicas))
 	for n, id := range replicas {
@@ -275,7 +276,7 @@ func (i *Image) newPartition(index int32, replicas []int32) *PartitionRecord {
 	if len(isr) == 0 {
 		return nil
 	}
-	return &PartitionRecord{PartitionID: index, Replicas: replicas, ISR: isr, Directories: dirs, Leader: isr[0],
+	return &record.PartitionRecord{PartitionID: index, Replicas: replicas, ISR: isr, Directories: dirs, Leader: isr[0],
 		RemovingReplicas: []int32{}, AddingReplicas: []int32{},
 		EligibleLeaderReplicas: []int32{}, LastKnownELR: []int32{}}
 }

@@ -1,6 +1,9 @@
 package cluster
 
-import "github.com/ottla/ottla/protocol"
+import (
+	"github.com/ottla/ottla/coordinator/record"
+	"github.com/ottla/ottla/protocol"
+)
 
 // DeleteTopics decides on the deletion of topics by id. The errors are in the order of the ids, nil for a topic that goes.
 func (i *Image) DeleteTopics(ids []TopicID) ([]Record, []error) {
@@ -13,7 +16,7 @@ func (i *Image) DeleteTopics(ids []TopicID) ([]Record, []error) {
 			continue
 		}
 		gone[id] = true
-		records = append(records, &RemoveTopicRecord{TopicID: id})
+		records = append(records, &record.RemoveTopicRecord{TopicID: id})
 	}
 	return records, errs
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -36,13 +37,13 @@ func (i *Image) ElectLeaders(kind Election, partitions []TopicPartition) ([]Reco
 			errs[n] = protocol.ElectionNotNeeded
 			continue
 		}
-		record, err := i.elect(kind, tp)
+		change, err := i.elect(kind, tp)
 		if err != nil {
 			errs[n] = err
 			continue
 		}
 		elected[tp] = true
-		records = append(records, record)
+		records = append(records, change)
 	}
 	return records, errs
 }
@@ -106,6 +107,6 @@ func (i *Image) mayLead(id int32) bool {
 }
 
 // newChange is a change of nothing, to be filled in.
-func newChange(id TopicID, index int32) *PartitionChangeRecord {
-	return &PartitionChangeRecord{TopicID: id, PartitionID: index, Leader: leaderAsBefore, LeaderRecoveryState: recoveryAsBefore}
+func newChange(id TopicID, index int32) *record.PartitionChangeRecord {
+	return &record.PartitionChangeRecord{TopicID: id, PartitionID: index, Leader: leaderAsBefore, LeaderRecoveryState: recoveryAsBefore}
 }

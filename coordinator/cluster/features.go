@@ -1,6 +1,9 @@
 package cluster
 
-import "github.com/ottla/ottla/protocol"
+import (
+	"github.com/ottla/ottla/coordinator/record"
+	"github.com/ottla/ottla/protocol"
+)
 
 // MetadataVersion is the feature that names the format of the metadata, and MetadataVersionLevel the level that this
 // build writes: Kafka 4.3 (4.3-IV0).
@@ -40,7 +43,7 @@ func (i *Image) UpdateFeatures(updates []FeatureUpdate) ([]Record, error) {
 				"No feature was updated, since %s cannot be set to level %d: %s", u.Name, u.Level, why)
 		}
 		if u.Level != i.features[u.Name] {
-			records = append(records, &FeatureLevelRecord{Name: u.Name, FeatureLevel: u.Level})
+			records = append(records, &record.FeatureLevelRecord{Name: u.Name, FeatureLevel: u.Level})
 		}
 	}
 	return records, nil

@@ -5,17 +5,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
 func TestFindQuotas(t *testing.T) {
 	a, b := "a", "b"
 	var records []Record
-	for _, e := range [][]ClientQuotaRecordEntity{
-		{{UserEntity, &a}}, {{UserEntity, nil}}, {{ClientIDEntity, &b}}, {{UserEntity, &a}, {ClientIDEntity, &b}},
-		{{UserEntity, nil}, {ClientIDEntity, nil}}, {{IPEntity, &a}},
+	for _, e := range [][]record.ClientQuotaEntityData{
+		{{EntityType: UserEntity, EntityName: &a}}, {{EntityType: UserEntity, EntityName: nil}}, {{EntityType: ClientIDEntity, EntityName: &b}}, {{EntityType: UserEntity, EntityName: &a}, {EntityType: ClientIDEntity, EntityName: &b}},
+		{{EntityType: UserEntity, EntityName: nil}, {EntityType: ClientIDEntity, EntityName: nil}}, {{EntityType: IPEntity, EntityName: &a}},
 	} {
-		records = append(records, &ClientQuotaRecord{Entity: e, Key: "producer_byte_rate", Value: float64(len(records))})
+		records = append(records, &record.ClientQuotaRecord{Entity: e, Key: "producer_byte_rate", Value: float64(len(records))})
 	}
 	image, _, err := Empty().Apply(0, 0, records)
 	if err != nil {

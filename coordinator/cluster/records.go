@@ -4,6 +4,8 @@ import (
 	"iter"
 	"maps"
 	"slices"
+
+	"github.com/ottla/ottla/coordinator/record"
 )
 
 // Bootstrap is the first entry of a new cluster's metadata log: the format, and the one config that a new Kafka 4.3
@@ -11,8 +13,8 @@ import (
 func Bootstrap() []Record {
 	one := "1"
 	return []Record{
-		&FeatureLevelRecord{Name: MetadataVersion, FeatureLevel: MetadataVersionLevel},
-		&ConfigRecord{ResourceType: int8(BrokerResource), Name: "min.insync.replicas", Value: &one},
+		&record.FeatureLevelRecord{Name: MetadataVersion, FeatureLevel: MetadataVersionLevel},
+		&record.ConfigRecord{ResourceType: int8(BrokerResource), Name: "min.insync.replicas", Value: &one},
 	}
 }
 
@@ -31,26 +33,26 @@ func (i *Image) Records() iter.Seq[Record] {
 
 func (i *Image) featureRecords(yield func(Record) bool) {
 	for _, name := range slices.Sorted(maps.Keys(i.features)) {
-		if !yield(&FeatureLevelRecord{Name: name, FeatureLevel: i.features[name]}) {
+		if !yield(&record.FeatureLevelRecord{Name: name, FeatureLevel: i.features[name]}) {
 			return
 		}
 	}
 	if i.nextProducerID > 0 {
-		yield(&ProducerIdsRecord{BrokerID: -1, BrokerEpoch: -1, NextProducerID: i.nextProducerID})
+		yield(&record.ProducerIdsRecord{BrokerID: -1, BrokerEpoch: -1, NextProducerID: i.nextProducerID})
 	}
 }
 
 func (i *Image) brokerRecords(yield func(Record) bool) {
 	for _, b := range i.Brokers() {
-		r := &RegisterBrokerRecord{BrokerID: b.ID, IncarnationID: b.Incarnation, BrokerEpoch: b.Epoch, Rack: b.Rack,
+		r := &record.RegisterBrokerRecord{BrokerID: b.ID, IncarnationID: b.Incarnation, BrokerEpoch: b.Epoch, Rack: b.Rack,
 			Fenced: b.Fenced, InControlledShutdown: b.InControlledShutdown, LogDirs: b.LogDirs}
 		for _, e := range b.Endpoints {
-			r.EndPoints = append(r.EndPoints, RegisterBrokerRecordEndPoint{
+			r.EndPoints = append(r.EndPoints, record.RegisterBrokerBrokerEndpoint{
 				Name: e.Name, Host: e.Host, Port: e.Port, SecurityProtocol: e.SecurityProtocol})
 		}
 		for _, name := range slices.Sorted(maps.Keys(b.Features)) {
 			f := b.Features[name]
-			r.Features = append(r.Features, RegisterBrokerRecordFeature{
+			r.Features = append(r.Features, record.RegisterBrokerBrokerFeature{
 				Name: name, MinSupportedVersion: f.Min, MaxSupportedVersion: f.Max})
 		}
 		if !yield(r) {
@@ -61,11 +63,11 @@ func (i *Image) brokerRecords(yield func(Record) bool) {
 
 func (i *Image) topicRecords(yield func(Record) bool) {
 	for t := range i.Topics() {
-		if !yield(&TopicRecord{Name: t.Name, TopicID: t.ID}) {
+		if !yield(&record.TopicRecord{Name: t.Name, TopicID: t.ID}) {
 			return
 		}
 		for index, p := range t.Partitions {
-			r := &PartitionRecord{PartitionID: int32(index), TopicID: t.ID,
+			r := &record.PartitionRecord{PartitionID: int32(index), TopicID: t.ID,
 				Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
 				Replicas: p.Replicas, ISR: p.ISR, AddingReplicas: p.Adding, RemovingReplicas: p.Removing,
 				EligibleLeaderReplicas: p.ELR, LastKnownELR: p.LastKnownELR, Directories: p.Directories}
@@ -98,13 +100,13 @@ func (i *Image) identityRecords(yield func(Record) bool) {
 		}
 	}
 	for s := range i.Scrams() {
-		if !yield(&UserScramCredentialRecord{Name: s.User, Mechanism: int8(s.Mechanism),
+		if !yield(&record.UserScramCredentialRecord{Name: s.User, Mechanism: int8(s.Mechanism),
 			Salt: s.Salt, StoredKey: s.StoredKey, ServerKey: s.ServerKey, Iterations: s.Iterations}) {
 			return
 		}
 	}
 	for a := range i.ACLs() {
-		if !yield(&AccessControlEntryRecord{ID: a.ID, ResourceType: a.ResourceType, ResourceName: a.ResourceName,
+		if !yield(&record.AccessControlEntryRecord{ID: a.ID, ResourceType: a.ResourceType, ResourceName: a.ResourceName,
 			PatternType: a.PatternType, Principal: a.Principal, Host: a.Host,
 			Operation: a.Operation, PermissionType: a.PermissionType}) {
 			return
@@ -113,13 +115,13 @@ func (i *Image) identityRecords(yield func(Record) bool) {
 }
 
 func quotaRecords(q *Quota) []Record {
-	var entity []ClientQuotaRecordEntity
+	var entity []record.ClientQuotaEntityData
 	for _, t := range slices.Sorted(maps.Keys(q.Entity)) {
-		entity = append(entity, ClientQuotaRecordEntity{EntityType: t, EntityName: q.Entity[t]})
+		entity = append(entity, record.ClientQuotaEntityData{EntityType: t, EntityName: q.Entity[t]})
 	}
 	var records []Record
 	for _, key := range slices.Sorted(maps.Keys(q.Values)) {
-		records = append(records, &ClientQuotaRecord{Entity: entity, Key: key, Value: q.Values[key]})
+		records = append(records, &record.ClientQuotaRecord{Entity: entity, Key: key, Value: q.Values[key]})
 	}
 	return records
 }

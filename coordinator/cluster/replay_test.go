@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"pgregory.net/rapid"
 )
 
@@ -78,7 +79,7 @@ func randomChange(t *rapid.T, i *Image) []Record {
 		}
 	case 6:
 		if b := i.Broker(broker); b != nil {
-			records = append(i.leave(broker), &BrokerRegistrationChangeRecord{BrokerID: broker, BrokerEpoch: b.Epoch, Fenced: 1})
+			records = append(i.leave(broker), &record.BrokerRegistrationChangeRecord{BrokerID: broker, BrokerEpoch: b.Epoch, Fenced: 1})
 		}
 	case 7:
 		records, _ = i.UnregisterBroker(broker)
@@ -97,12 +98,12 @@ func randomChange(t *rapid.T, i *Image) []Record {
 			name = nil
 		}
 		records = []Record{
-			&ClientQuotaRecord{Entity: []ClientQuotaRecordEntity{{UserEntity, name}}, Key: "rate", Value: 1, Remove: r.IntN(3) == 0},
-			&UserScramCredentialRecord{Name: key, Mechanism: int8(1 + r.IntN(2)), Salt: []byte(value), Iterations: 4096},
-			&RemoveUserScramCredentialRecord{Name: "x", Mechanism: 1},
-			&AccessControlEntryRecord{ID: [16]byte{byte(r.IntN(4))}, Principal: "User:" + key},
-			&RemoveAccessControlEntryRecord{ID: [16]byte{2}},
-			&NoOpRecord{},
+			&record.ClientQuotaRecord{Entity: []record.ClientQuotaEntityData{{EntityType: UserEntity, EntityName: name}}, Key: "rate", Value: 1, Remove: r.IntN(3) == 0},
+			&record.UserScramCredentialRecord{Name: key, Mechanism: int8(1 + r.IntN(2)), Salt: []byte(value), Iterations: 4096},
+			&record.RemoveUserScramCredentialRecord{Name: "x", Mechanism: 1},
+			&record.AccessControlEntryRecord{ID: [16]byte{byte(r.IntN(4))}, Principal: "User:" + key},
+			&record.RemoveAccessControlEntryRecord{ID: [16]byte{2}},
+			&record.NoOpRecord{},
 		}
 	}
 	return records
@@ -140,48 +141,48 @@ func full(i *Image) string {
 // TestBadRecords: a record that does not follow from the image is refused, with a reason, and changes nothing.
 func TestBadRecords(t *testing.T) {
 	id, other := TopicID{1}, TopicID{2}
-	partition := func(edit func(*PartitionRecord)) *PartitionRecord {
-		p := &PartitionRecord{TopicID: id, PartitionID: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, Leader: 1}
+	partition := func(edit func(*record.PartitionRecord)) *record.PartitionRecord {
+		p := &record.PartitionRecord{TopicID: id, PartitionID: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, Leader: 1}
 		edit(p)
 		return p
 	}
-	change := func(edit func(*PartitionChangeRecord)) *PartitionChangeRecord {
+	change := func(edit func(*record.PartitionChangeRecord)) *record.PartitionChangeRecord {
 		c := newChange(id, 0)
 		edit(c)
 		return c
 	}
 	image, _, err := Empty().Apply(0, 0, []Record{
-		&RegisterBrokerRecord{BrokerID: 1, BrokerEpoch: 5},
-		&TopicRecord{Name: "t", TopicID: id}, partition(func(p *PartitionRecord) { p.PartitionID = 0 }),
+		&record.RegisterBrokerRecord{BrokerID: 1, BrokerEpoch: 5},
+		&record.TopicRecord{Name: "t", TopicID: id}, partition(func(p *record.PartitionRecord) { p.PartitionID = 0 }),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, records := range map[string][]Record{
-		"no id":             {&TopicRecord{Name: "u"}},
-		"name taken":        {&TopicRecord{Name: "t", TopicID: other}},
-		"id taken":          {&TopicRecord{Name: "u", TopicID: id}},
-		"id again":          {&RemoveTopicRecord{TopicID: id}, &TopicRecord{Name: "u", TopicID: id}},
-		"no partitions":     {&TopicRecord{Name: "u", TopicID: other}},
-		"a hole":            {partition(func(p *PartitionRecord) { p.PartitionID = 2 })},
-		"far away":          {partition(func(p *PartitionRecord) { p.PartitionID = 1 << 30 })},
-		"negative":          {partition(func(p *PartitionRecord) { p.PartitionID = -1 })},
-		"there":             {partition(func(p *PartitionRecord) { p.PartitionID = 0 })},
-		"of no topic":       {partition(func(p *PartitionRecord) { p.TopicID = other })},
-		"no replicas":       {partition(func(p *PartitionRecord) { p.Replicas = nil })},
-		"replica twice":     {partition(func(p *PartitionRecord) { p.Replicas = []int32{1, 1} })},
-		"isr empty":         {partition(func(p *PartitionRecord) { p.ISR = nil })},
-		"isr elsewhere":     {partition(func(p *PartitionRecord) { p.ISR = []int32{3} })},
-		"leader not in isr": {partition(func(p *PartitionRecord) { p.Leader = 2 })},
-		"negative epoch":    {partition(func(p *PartitionRecord) { p.LeaderEpoch = -1 })},
-		"change of none":    {change(func(c *PartitionChangeRecord) { c.PartitionID = 7 })},
-		"change to bad":     {change(func(c *PartitionChangeRecord) { c.Leader = 2 })},
-		"remove none":       {&RemoveTopicRecord{TopicID: other}},
-		"remove twice":      {&RemoveTopicRecord{TopicID: id}, &RemoveTopicRecord{TopicID: id}},
-		"no such broker":    {&BrokerRegistrationChangeRecord{BrokerID: 2, BrokerEpoch: 5}},
-		"other epoch":       {&UnregisterBrokerRecord{BrokerID: 1, BrokerEpoch: 6}},
-		"quota entity":      {&ClientQuotaRecord{Entity: []ClientQuotaRecordEntity{{EntityType: "wat"}}}},
-		"unknown":           {struct{}{}},
+		"no id":             {&record.TopicRecord{Name: "u"}},
+		"name taken":        {&record.TopicRecord{Name: "t", TopicID: other}},
+		"id taken":          {&record.TopicRecord{Name: "u", TopicID: id}},
+		"id again":          {&record.RemoveTopicRecord{TopicID: id}, &record.TopicRecord{Name: "u", TopicID: id}},
+		"no partitions":     {&record.TopicRecord{Name: "u", TopicID: other}},
+		"a hole":            {partition(func(p *record.PartitionRecord) { p.PartitionID = 2 })},
+		"far away":          {partition(func(p *record.PartitionRecord) { p.PartitionID = 1 << 30 })},
+		"negative":          {partition(func(p *record.PartitionRecord) { p.PartitionID = -1 })},
+		"there":             {partition(func(p *record.PartitionRecord) { p.PartitionID = 0 })},
+		"of no topic":       {partition(func(p *record.PartitionRecord) { p.TopicID = other })},
+		"no replicas":       {partition(func(p *record.PartitionRecord) { p.Replicas = nil })},
+		"replica twice":     {partition(func(p *record.PartitionRecord) { p.Replicas = []int32{1, 1} })},
+		"isr empty":         {partition(func(p *record.PartitionRecord) { p.ISR = nil })},
+		"isr elsewhere":     {partition(func(p *record.PartitionRecord) { p.ISR = []int32{3} })},
+		"leader not in isr": {partition(func(p *record.PartitionRecord) { p.Leader = 2 })},
+		"negative epoch":    {partition(func(p *record.PartitionRecord) { p.LeaderEpoch = -1 })},
+		"change of none":    {change(func(c *record.PartitionChangeRecord) { c.PartitionID = 7 })},
+		"change to bad":     {change(func(c *record.PartitionChangeRecord) { c.Leader = 2 })},
+		"remove none":       {&record.RemoveTopicRecord{TopicID: other}},
+		"remove twice":      {&record.RemoveTopicRecord{TopicID: id}, &record.RemoveTopicRecord{TopicID: id}},
+		"no such broker":    {&record.BrokerRegistrationChangeRecord{BrokerID: 2, BrokerEpoch: 5}},
+		"other epoch":       {&record.UnregisterBrokerRecord{BrokerID: 1, BrokerEpoch: 6}},
+		"quota entity":      {&record.ClientQuotaRecord{Entity: []record.ClientQuotaEntityData{{EntityType: "wat"}}}},
+		"unknown":           {&record.BeginTransactionRecord{}},
 	} {
 		before := full(image)
 		after, delta, err := image.Apply(1, 0, records)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -93,7 +94,7 @@ func (s *script) command(out *strings.Builder, line string) {
 	}
 	offset := int64(len(s.log))
 	for _, r := range records {
-		if r, ok := r.(*TopicRecord); ok && s.ids[r.TopicID] == "" {
+		if r, ok := r.(*record.TopicRecord); ok && s.ids[r.TopicID] == "" {
 			s.ids[r.TopicID] = fmt.Sprintf("id%d", len(s.ids)+1)
 		}
 	}
@@ -126,14 +127,14 @@ func (s *script) show(r Record) string {
 		return fmt.Sprintf("%s=%v", name, ids)
 	}
 	switch r := r.(type) {
-	case *TopicRecord:
+	case *record.TopicRecord:
 		return fmt.Sprintf("topic %s %s", r.Name, s.ids[r.TopicID])
-	case *RemoveTopicRecord:
+	case *record.RemoveTopicRecord:
 		return "remove " + s.ids[r.TopicID]
-	case *PartitionRecord:
+	case *record.PartitionRecord:
 		return fmt.Sprintf("partition %s-%d replicas=%v isr=%v leader=%d epoch=%d/%d", s.ids[r.TopicID], r.PartitionID,
 			r.Replicas, r.ISR, r.Leader, r.LeaderEpoch, r.PartitionEpoch)
-	case *PartitionChangeRecord:
+	case *record.PartitionChangeRecord:
 		text := fmt.Sprintf("change %s-%d%s%s", s.ids[r.TopicID], r.PartitionID, list(" isr", r.ISR), list(" replicas", r.Replicas))
 		if r.Leader != leaderAsBefore {
 			text += fmt.Sprintf(" leader=%d", r.Leader)
@@ -142,20 +143,20 @@ func (s *script) show(r Record) string {
 			text += fmt.Sprintf(" recovering=%d", r.LeaderRecoveryState)
 		}
 		return text
-	case *ConfigRecord:
+	case *record.ConfigRecord:
 		if r.Value == nil {
 			return fmt.Sprintf("config %d %q %s removed", r.ResourceType, r.ResourceName, r.Name)
 		}
 		return fmt.Sprintf("config %d %q %s=%s", r.ResourceType, r.ResourceName, r.Name, *r.Value)
-	case *RegisterBrokerRecord:
+	case *record.RegisterBrokerRecord:
 		return fmt.Sprintf("register %d epoch=%d fenced=%v features=%v", r.BrokerID, r.BrokerEpoch, r.Fenced, r.Features)
-	case *BrokerRegistrationChangeRecord:
+	case *record.BrokerRegistrationChangeRecord:
 		return fmt.Sprintf("broker %d epoch=%d fenced=%d shutdown=%d", r.BrokerID, r.BrokerEpoch, r.Fenced, r.InControlledShutdown)
-	case *UnregisterBrokerRecord:
+	case *record.UnregisterBrokerRecord:
 		return fmt.Sprintf("unregister %d epoch=%d", r.BrokerID, r.BrokerEpoch)
-	case *FeatureLevelRecord:
+	case *record.FeatureLevelRecord:
 		return fmt.Sprintf("feature %s=%d", r.Name, r.FeatureLevel)
-	case *ProducerIdsRecord:
+	case *record.ProducerIdsRecord:
 		return fmt.Sprintf("producer ids broker=%d epoch=%d next=%d", r.BrokerID, r.BrokerEpoch, r.NextProducerID)
 	}
 	return fmt.Sprintf("%T", r)
@@ -183,11 +184,11 @@ var scriptCommands = map[string]func(s *script, out *strings.Builder, args []str
 	// fence ID | shutdown ID: what the controller will do to a broker that is silent or leaves
 	"fence": func(s *script, _ *strings.Builder, args []string) []Record {
 		b := s.image.Broker(number(args[0]))
-		return append(s.image.leave(b.ID), &BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: 1})
+		return append(s.image.leave(b.ID), &record.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: 1})
 	},
 	"shutdown": func(s *script, _ *strings.Builder, args []string) []Record {
 		b := s.image.Broker(number(args[0]))
-		return []Record{&BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: 1}}
+		return []Record{&record.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: 1}}
 	},
 	"unregister": func(s *script, out *strings.Builder, args []string) []Record {
 		records, err := s.image.UnregisterBroker(number(args[0]))
