@@ -1,71 +1,166 @@
-// Package quorum keeps the metadata log: the one ordered list of changes to the cluster's metadata, agreed on by raft.
 package quorum
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/ottla/ottla/coordinator/cluster"
+	"github.com/ottla/ottla/logstore"
 	"github.com/ottla/ottla/logstore/vfs"
 )
 
 // Options are what a Quorum stands on.
 type Options struct {
-	FS vfs.FS
-	// Dir is the data directory.
-	Dir         string
-	NodeID      int32
-	ClusterID   string
-	DirectoryID [16]byte
-	Now         func() time.Time
-	Log         *slog.Logger
+	// Store is the data directory: the metadata log is one of its logs, and its identity is checked against the state file.
+	Store *logstore.Store
+	// FS is the file system that Store is on: the state file and the snapshots are beside the log.
+	FS     vfs.FS
+	NodeID int32
+	Now    func() time.Time
+	// Log takes what raft has to say; nil for nobody.
+	Log *slog.Logger
 }
-
-// Decide decides a change against the newest state of the metadata log: it returns the records to append, none for no
-// change. An error ends the proposal with it. It may be called more than once, must not block, and leaves what it has to
-// tell the caller in variables that it captures: the last call counts.
-type Decide func(image *cluster.Image, now time.Time) ([]cluster.Record, error)
 
 // Quorum is this node's part in the metadata log.
 type Quorum struct {
-	image atomic.Pointer[cluster.Image]
+	id  raft.ServerID
+	now func() time.Time
 
-	mu struct { // guards the fields below; held while subscribers are called
-		sync.Mutex
-		subscribers []func(*cluster.Image, *cluster.Delta)
-	}
+	raft      *raft.Raft
+	logs      *entries
+	state     *stateFile
+	transport *raft.NetworkTransport
+	directory [16]byte
+
+	machine machine
+	queue   queue
+
+	// snapshotDue wakes the goroutine that takes snapshots; closed by Close, which waits for it in running.
+	snapshotDue chan struct{}
+	running     sync.WaitGroup
+	closed      atomic.Bool
 }
 
-// Open opens the metadata log in o.Dir, or begins one, and returns when everything committed in it is applied and a
-// leader is known.
-func Open(o Options) (*Quorum, error) { return nil, errors.ErrUnsupported }
+// Raft's time-outs. They decide nothing while the quorum is one node: it becomes leader without waiting for them
+// (campaign), and its lease on itself never ends. With more nodes they are how long a dead leader goes unnoticed.
+const (
+	heartbeatTimeout = time.Second
+	electionTimeout  = time.Second
+	leaseTimeout     = 500 * time.Millisecond
+)
+
+// Open opens the metadata log of a data directory, or begins one. It returns when everything committed in the log is
+// applied and a leader is known. It refuses, and changes nothing, when the log, its snapshot or the state file are
+// damaged, of a newer format, or of another cluster or node.
+func Open(ctx context.Context, o Options) (*Quorum, error) {
+	q := &Quorum{id: serverID(o.NodeID), now: o.Now, directory: o.Store.DirectoryID(), snapshotDue: make(chan struct{}, 1)}
+	q.machine.image.Store(cluster.Empty())
+	if err := q.open(ctx, o); err != nil {
+		q.Close()
+		return nil, fmt.Errorf("metadata log: %w", err)
+	}
+	return q, nil
+}
+
+func (q *Quorum) open(ctx context.Context, o Options) (err error) {
+	if q.logs, err = openEntries(o.Store, o.Now); err != nil {
+		return err
+	}
+	dir := q.logs.dir
+	identity := identity{ClusterID: o.Store.ClusterID(), NodeID: o.NodeID}
+	if q.state, err = openStateFile(o.FS, dir, identity); err != nil {
+		return err
+	}
+	snapshots, err := openSnapshots(o.FS, dir, identity.ClusterID)
+	if err != nil {
+		return err
+	}
+	if err := q.logs.startsAfter(snapshots); err != nil {
+		return err
+	}
+	logger := newLogger(o.Log)
+	q.transport = newTransport(q.id, logger)
+	conf := raft.DefaultConfig()
+	conf.LocalID = q.id
+	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = heartbeatTimeout, electionTimeout, leaseTimeout
+	conf.BatchApplyCh = true
+	conf.Logger = logger
+	conf.TrailingLogs = trailingEntries
+	// Snapshots are taken when the log has grown (machine.grown), not by the clock.
+	conf.SnapshotInterval, conf.SnapshotThreshold = 1<<62, 1<<62
+	conf.NoLegacyTelemetry = true
+	if err := q.begin(conf, snapshots); err != nil {
+		return err
+	}
+	q.machine.due = q.snapshotDue
+	if q.raft, err = raft.NewRaft(conf, &q.machine, q.logs, q.state, snapshots, q.transport); err != nil {
+		return errors.Join(err, q.machine.failure())
+	}
+	q.queue.q = q
+	q.running.Go(q.takeSnapshots)
+	if err := q.campaign(); err != nil {
+		return err
+	}
+	if _, err := q.Propose(ctx, nothing); err != nil {
+		return errors.Join(err, q.Err())
+	}
+	q.logs.replayed()
+	return nil
+}
+
+// nothing is a proposal that shows that a leader is there and everything is applied.
+func nothing(*cluster.Image, time.Time) ([]cluster.Record, error) { return nil, nil }
+
+// begin writes the first entry of a new log: the quorum is this node.
+func (q *Quorum) begin(conf *raft.Config, snapshots *snapshots) error {
+	exists, err := raft.HasExistingState(q.logs, q.state, snapshots)
+	if err != nil || exists {
+		return err
+	}
+	alone := raft.Configuration{Servers: []raft.Server{{ID: q.id, Address: raft.ServerAddress(q.id)}}}
+	return raft.BootstrapCluster(conf, q.logs, q.state, snapshots, q.transport, alone)
+}
+
+// campaign makes this node leader at once where it is the only voter. Raft would first wait for a leader to speak up for
+// as long as heartbeatTimeout; a TimeoutNow request, by which a leader hands over, ends that wait.
+func (q *Quorum) campaign() error {
+	servers := q.raft.GetConfiguration().Configuration().Servers
+	if len(servers) != 1 || servers[0].ID != q.id {
+		return nil
+	}
+	request := raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{
+		ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(q.id), Addr: []byte(q.id)}}
+	return q.transport.TimeoutNow(q.id, raft.ServerAddress(q.id), &request, &raft.TimeoutNowResponse{})
+}
 
 // Image is the metadata as applied here.
-func (q *Quorum) Image() *cluster.Image { return q.image.Load() }
+func (q *Quorum) Image() *cluster.Image { return q.machine.image.Load() }
 
 // Subscribe calls f with every change that is applied here, in order, one call at a time. The first call happens before
-// Subscribe returns: it tells all there is, as a change from nothing. f must not call Propose or Subscribe.
-func (q *Quorum) Subscribe(f func(*cluster.Image, *cluster.Delta)) {}
+// Subscribe returns: it tells all there is, as a change from nothing. f must not call Propose or Subscribe, and nothing
+// is applied while it runs.
+func (q *Quorum) Subscribe(f func(*cluster.Image, *cluster.Delta)) { q.machine.subscribe(f) }
 
-// Propose has decide's records appended to the metadata log and returns when they are durable on a majority and applied
-// here, subscribers called: what the caller then reads from Image, partitions and the like shows the change, and image is
-// that state. Proposals are decided one after the other, on the state that the one before left.
-//
-// An error of decide is returned as it is. protocol.RequestTimedOut, when ctx ends first or leadership is lost in the
-// middle, leaves the outcome unknown. protocol.NotController: there is no leader to be had.
-func (q *Quorum) Propose(ctx context.Context, decide Decide) (image *cluster.Image, err error) {
-	return nil, errors.ErrUnsupported
+// Leader is the node id of the active controller, -1 if none is known.
+func (q *Quorum) Leader() int32 {
+	_, id := q.raft.LeaderWithID()
+	return nodeID(id)
 }
 
-// Leader is the node id of the active controller, -1 if none is known; Term is its epoch.
-func (q *Quorum) Leader() int32 { return -1 }
-
 // Term is the epoch of the active controller.
-func (q *Quorum) Term() int32 { return 0 }
+func (q *Quorum) Term() int32 { return int32(q.raft.CurrentTerm()) }
+
+// Err is why the metadata log takes no more entries, nil while it does: a write or sync of it failed, or an entry of it
+// could not be applied. Only a restart helps.
+func (q *Quorum) Err() error { return errors.Join(q.logs.failure(), q.machine.failure()) }
 
 // Status is what DescribeQuorum tells.
 type Status struct {
@@ -78,15 +173,60 @@ type Status struct {
 
 // Replica is one node's copy of the metadata log.
 type Replica struct {
-	ID           int32
-	DirectoryID  [16]byte
-	LogEndOffset int64
-	// LastFetch and LastCaughtUp are -1 where nobody knows, ms since the epoch otherwise.
+	ID          int32
+	DirectoryID [16]byte
+	// LogEndOffset is -1 where nobody knows, and so are the times, which are ms since the epoch.
+	LogEndOffset                int64
 	LastFetchMs, LastCaughtUpMs int64
 }
 
 // Status is the state of the quorum as this node knows it.
-func (q *Quorum) Status() Status { return Status{} }
+func (q *Quorum) Status() Status {
+	s := Status{Leader: q.Leader(), Epoch: q.Term(), HighWatermark: int64(q.raft.CommitIndex()) + 1}
+	for _, server := range q.raft.GetConfiguration().Configuration().Servers {
+		r := Replica{ID: nodeID(server.ID), LogEndOffset: -1, LastFetchMs: -1, LastCaughtUpMs: -1}
+		if server.ID == q.id {
+			r.DirectoryID, r.LogEndOffset = q.directory, int64(q.raft.LastIndex())+1
+			if s.Leader == r.ID {
+				r.LastFetchMs = q.now().UnixMilli()
+				r.LastCaughtUpMs = r.LastFetchMs
+			}
+		}
+		if server.Suffrage == raft.Voter {
+			s.Voters = append(s.Voters, r)
+		} else {
+			s.Observers = append(s.Observers, r)
+		}
+	}
+	return s
+}
 
-// Close stops this node's part. What was acknowledged stays.
-func (q *Quorum) Close() error { return nil }
+// Close ends this node's part. What was acknowledged stays; proposals under way end with an unknown outcome.
+func (q *Quorum) Close() error {
+	if q.closed.Swap(true) {
+		return nil
+	}
+	var err error
+	if q.raft != nil {
+		err = q.raft.Shutdown().Error()
+		q.queue.running.Wait()
+	}
+	close(q.snapshotDue)
+	q.running.Wait()
+	if q.transport != nil {
+		err = errors.Join(err, q.transport.Close())
+	}
+	return err
+}
+
+// A node is known to raft, as id and as address, by the decimal digits of its node id.
+
+func serverID(node int32) raft.ServerID { return raft.ServerID(strconv.Itoa(int(node))) }
+
+func nodeID(id raft.ServerID) int32 {
+	n, err := strconv.ParseInt(string(id), 10, 32)
+	if err != nil {
+		return -1
+	}
+	return int32(n)
+}
