@@ -27,6 +27,10 @@ type Server struct {
 	// Apis are the APIs that the broker serves, by key.
 	Apis []Served
 
+	ClusterService
+	GroupsService
+	Data
+
 	// Endpoint is where a client of connection c reaches a broker: the same answer in Metadata, DescribeCluster,
 	// FindCoordinator and every NodeEndpoints. False where that broker has no such listener or is not registered.
 	Endpoint func(c *Conn, node int32) (Endpoint, bool)
