@@ -16,10 +16,11 @@ var ErrTooLarge = errors.New("decompressed records too large")
 
 // maxPooledWindow is the largest zstd window that a pooled decoder allocates; it is what the format asks every decoder
 // to support. A frame of a larger one (levels 20 to 22) is decompressed whole, by a decoder of its own, if it is not
-// larger than maxWholeBytes.
+// larger than maxWholeBytes. keptWindow is what a decoder may hold on to when it is idle: that of level 3.
 const (
 	maxPooledWindow = 8 << 20
-	maxWholeBytes   = 32 << 20
+	maxWholeBytes   = 16 << 20
+	keptWindow      = 2 << 20
 )
 
 // decoder decompresses one payload at a time. It keeps what the codecs allocate from one payload to the next.
@@ -27,6 +28,7 @@ type decoder struct {
 	in     bytes.Reader
 	gzip   *gzip.Reader
 	zstd   *zstd.Decoder
+	large  bool // the last zstd window is not worth keeping
 	snappy snappyReader
 	lz4    lz4Reader
 	limit  limitReader
@@ -55,7 +57,10 @@ func takeDecoder() *decoder {
 func (d *decoder) giveBack() {
 	d.in.Reset(nil)
 	d.snappy.reset(nil, 0)
-	d.lz4.in = nil
+	d.lz4.in, d.lz4.out = nil, nil
+	if d.large {
+		d.zstd, d.large = nil, false
+	}
 	decoders <- d
 }
 
@@ -95,7 +100,17 @@ func (d *decoder) openZstd(payload []byte, maxBytes int) (io.Reader, error) {
 	if err := header.Decode(payload); err != nil {
 		return nil, err
 	}
-	if header.WindowSize > maxPooledWindow || (header.SingleSegment && header.FrameContentSize > maxPooledWindow) {
+	window := header.WindowSize
+	if header.SingleSegment {
+		window = header.FrameContentSize
+	}
+	if window > maxPooledWindow {
+		maxBytes = min(maxBytes, maxWholeBytes)
+	}
+	if header.HasFCS && header.FrameContentSize > uint64(maxBytes) {
+		return nil, ErrTooLarge
+	}
+	if window > maxPooledWindow {
 		return openWholeZstd(payload, maxBytes)
 	}
 	if d.zstd == nil {
@@ -106,6 +121,7 @@ func (d *decoder) openZstd(payload []byte, maxBytes int) (io.Reader, error) {
 		}
 		d.zstd = z
 	}
+	d.large = window > keptWindow
 	d.in.Reset(payload)
 	return d.zstd, d.zstd.Reset(&d.in)
 }
@@ -116,14 +132,13 @@ func openWholeZstd(payload []byte, maxBytes int) (io.Reader, error) {
 		return nil, err
 	}
 	defer z.Close()
-	// What a frame says of its size is not believed: room is made for what came out.
-	limit := min(maxBytes, maxWholeBytes)
-	for room := min(1<<20, limit); ; room = min(8*room, limit) {
+	// What a frame says of its size is not believed: room is made for what comes out.
+	for room := min(1<<20, maxBytes); ; room = min(8*room, maxBytes) {
 		out, err := z.DecodeAll(payload, make([]byte, 0, room))
 		if !errors.Is(err, zstd.ErrDecoderSizeExceeded) {
 			return bytes.NewReader(out), err
 		}
-		if room == limit {
+		if room == maxBytes {
 			return nil, ErrTooLarge
 		}
 	}
@@ -155,9 +170,10 @@ func Decompress(dst []byte, codec Codec, payload []byte, maxBytes int) ([]byte, 
 	d := takeDecoder()
 	defer d.giveBack()
 	r, err := d.open(codec, payload, maxBytes)
+	most := len(dst) + maxBytes + 1 // one more, to see that the bound is passed
 	for err == nil {
-		if cap(dst)-len(dst) < 512 {
-			grown := make([]byte, len(dst), 2*cap(dst)+max(1024, min(4*len(payload), maxBytes)))
+		if len(dst) == cap(dst) {
+			grown := make([]byte, len(dst), min(most, 2*len(dst)+max(1024, 4*len(payload))))
 			copy(grown, dst)
 			dst = grown
 		}
