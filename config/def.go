@@ -134,6 +134,9 @@ func TopicDef(k Key) *Def { return topicIndex[k] }
 // GroupDef is the definition of a group key, nil where there is none.
 func GroupDef(k Key) *Def { return groupIndex[k] }
 
+// ClientMetricsDef is the definition of a key of client metrics subscriptions, nil where there is none.
+func ClientMetricsDef(k Key) *Def { return clientMetricsIndex[k] }
+
 func brokerDefs() []*Def {
 	var defs []*Def
 	for _, rows := range [][]Row{

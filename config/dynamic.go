@@ -1,12 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
-)
+import "strings"
 
 // WithDynamic is the configuration with what was set while the broker ran: on all brokers, and on this one.
 // Values that this build cannot take are passed over: ValidateDynamic kept them out, or another version wrote them.
@@ -91,92 +85,4 @@ func bracketed(keys []Key) string {
 		names[i] = string(k)
 	}
 	return "[" + strings.Join(names, ", ") + "]"
-}
-
-// Live is the broker's configuration now, changed by what is set while it runs. Safe for use by many goroutines.
-type Live struct {
-	current atomic.Pointer[Broker]
-
-	mu struct { // guards the fields below; held while subscribers are called
-		sync.Mutex
-		subscribers []func(*Broker)
-	}
-}
-
-// NewLive begins with what the broker was started with.
-func NewLive(b *Broker) *Live {
-	l := &Live{}
-	l.current.Store(b)
-	return l
-}
-
-// Now is the configuration at this moment.
-func (l *Live) Now() *Broker { return l.current.Load() }
-
-// Update takes over what is set on all brokers and on this one, and calls the subscribers if that changed anything.
-func (l *Live) Update(clusterDefault, perBroker map[string]string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.current.Load()
-	if sameSettings(now.clusterDefault, clusterDefault) && sameSettings(now.perBroker, perBroker) {
-		return
-	}
-	next := now.WithDynamic(clusterDefault, perBroker)
-	l.current.Store(next)
-	for _, f := range l.mu.subscribers {
-		f(next)
-	}
-}
-
-// Subscribe calls f with the configuration now, and with every later one. f must not call Update or Subscribe.
-func (l *Live) Subscribe(f func(*Broker)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.mu.subscribers = append(l.mu.subscribers, f)
-	f(l.current.Load())
-}
-
-func sameSettings(keys map[Key]string, names map[string]string) bool {
-	if len(keys) != len(names) {
-		return false
-	}
-	for k, v := range keys {
-		if other, ok := names[string(k)]; !ok || other != v {
-			return false
-		}
-	}
-	return true
-}
-
-// Op is what an incremental change does with one key.
-type Op int8
-
-// The operations. Source: org.apache.kafka.clients.admin.AlterConfigOp.OpType.
-const (
-	Set Op = iota
-	Delete
-	Append
-	Subtract
-)
-
-func (o Op) String() string {
-	if names := [...]string{"SET", "DELETE", "APPEND", "SUBTRACT"}; o >= Set && o <= Subtract {
-		return names[o]
-	}
-	return fmt.Sprintf("Op(%d)", int8(o))
-}
-
-// Combine is a list's new value after entries were appended to it or taken from it.
-func Combine(op Op, current, entries string) string {
-	list := splitList(current)
-	for _, e := range splitList(entries) {
-		i := slices.Index(list, e)
-		switch {
-		case op == Append && i < 0:
-			list = append(list, e)
-		case op == Subtract && i >= 0:
-			list = slices.Delete(list, i, i+1)
-		}
-	}
-	return strings.Join(list, ",")
 }

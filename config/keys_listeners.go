@@ -36,7 +36,7 @@ var listenersRows = []Row{
 	{MaxConnectionsPerIP, Int, "2147483647", atLeast(0), ClusterWide, Served, "Connections from one address, more are closed at once."},
 	{MaxConnectionsPerIPOverrides, String, "", nil, ClusterWide, Served, "Other limits for single addresses, as ADDRESS:COUNT."},
 	{MaxConnections, Int, "2147483647", atLeast(0), ClusterWide, Served, "Connections in all, more wait to be accepted."},
-	{MaxConnectionCreationRate, Int, "2147483647", atLeast(0), ClusterWide, Served, "New connections a second, more wait to be accepted."},
+	{MaxConnectionCreationRate, Int, "2147483647", atLeast(0), ClusterWide, NoEffect, "New connections a second, more wait to be accepted."},
 	{ConnectionsMaxIdleMs, Long, "600000", nil, ReadOnly, Served, "A connection without a request for this long is closed."},
 	{ConnectionFailedAuthenticationDelayMs, Int, "100", atLeast(0), ReadOnly, NoEffect, "How long a failed authentication waits for its answer, to slow down guessing."},
 	{QueuedMaxRequests, Int, "500", atLeast(1), ReadOnly, NoEffect, "Requests that may wait for a thread; here bytes are counted instead, by queued.max.request.bytes."},
