@@ -38,7 +38,6 @@ type Quorum struct {
 	logs      *entries
 	state     *stateFile
 	transport *raft.NetworkTransport
-	directory [16]byte
 
 	machine machine
 	queue   queue
@@ -61,7 +60,7 @@ const (
 // applied and a leader is known. It refuses, and changes nothing, when the log, its snapshot or the state file are
 // damaged, of a newer format, or of another cluster or node.
 func Open(ctx context.Context, o Options) (*Quorum, error) {
-	q := &Quorum{id: serverID(o.NodeID), now: o.Now, directory: o.Store.DirectoryID(), snapshotDue: make(chan struct{}, 1)}
+	q := &Quorum{id: serverID(o.NodeID), now: o.Now, snapshotDue: make(chan struct{}, 1)}
 	q.machine.image.Store(cluster.Empty())
 	if err := q.open(ctx, o); err != nil {
 		q.Close()
@@ -173,8 +172,7 @@ type Status struct {
 
 // Replica is one node's copy of the metadata log.
 type Replica struct {
-	ID          int32
-	DirectoryID [16]byte
+	ID int32
 	// LogEndOffset is -1 where nobody knows, and so are the times, which are ms since the epoch.
 	LogEndOffset                int64
 	LastFetchMs, LastCaughtUpMs int64
@@ -186,7 +184,7 @@ func (q *Quorum) Status() Status {
 	for _, server := range q.raft.GetConfiguration().Configuration().Servers {
 		r := Replica{ID: nodeID(server.ID), LogEndOffset: -1, LastFetchMs: -1, LastCaughtUpMs: -1}
 		if server.ID == q.id {
-			r.DirectoryID, r.LogEndOffset = q.directory, int64(q.raft.LastIndex())+1
+			r.LogEndOffset = int64(q.raft.LastIndex()) + 1
 			if s.Leader == r.ID {
 				r.LastFetchMs = q.now().UnixMilli()
 				r.LastCaughtUpMs = r.LastFetchMs
