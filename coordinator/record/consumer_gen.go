@@ -130,7 +130,7 @@ func (r *ConsumerProtocolSubscription) decode(d *decoder, version int16) {
 	}
 	r.UserData = d.bytesNullable(false)
 	if version >= 1 {
-		if n, ok := d.count(false, 0); ok {
+		if n, ok := d.count(false, 6); ok {
 			r.OwnedPartitions = make([]ConsumerProtocolSubscriptionTopicPartition, n)
 			for i := range r.OwnedPartitions {
 				r.OwnedPartitions[i].decode(d, version)

@@ -162,6 +162,9 @@ func (d *decoder) stringNullable(flexible bool) *string {
 // present reads the mark that stands before a struct that may be null.
 func (d *decoder) present() bool { return d.int8() >= 0 && d.why == "" }
 
+// presentTag is present in a tagged field.
+func (d *decoder) presentTag() bool { return d.uvarint() > 0 }
+
 // tagCount reads how many tagged fields follow.
 func (d *decoder) tagCount() int {
 	n := int(d.uvarint())

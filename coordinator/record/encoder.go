@@ -75,6 +75,9 @@ func appendPresent(dst []byte, present bool) []byte {
 	return append(dst, 0xff)
 }
 
+// appendPresentTag is appendPresent in a tagged field.
+func appendPresentTag(dst []byte, present bool) []byte { return appendBool(dst, present) }
+
 // tagged collects the tagged fields of a struct: uvarint count · count × {uvarint tag · uvarint size · size bytes}, by
 // tag.
 type tagged struct {
@@ -97,3 +100,5 @@ func (t *tagged) end() {
 func (t *tagged) append(dst []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(t.count)), t.bytes...)
 }
+
+func pointer[T any](v T) *T { return &v }

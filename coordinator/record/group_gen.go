@@ -111,7 +111,9 @@ type ConsumerGroupCurrentMemberAssignmentTopicPartitions struct {
 
 // NewConsumerGroupCurrentMemberAssignmentTopicPartitions is one with Kafka's defaults.
 func NewConsumerGroupCurrentMemberAssignmentTopicPartitions() ConsumerGroupCurrentMemberAssignmentTopicPartitions {
-	return ConsumerGroupCurrentMemberAssignmentTopicPartitions{}
+	return ConsumerGroupCurrentMemberAssignmentTopicPartitions{
+		AssignmentEpochs: []int32{},
+	}
 }
 
 func (r *ConsumerGroupCurrentMemberAssignmentTopicPartitions) append(dst []byte, version int16) []byte {
@@ -121,7 +123,7 @@ func (r *ConsumerGroupCurrentMemberAssignmentTopicPartitions) append(dst []byte,
 		dst = appendInt32(dst, v)
 	}
 	var tags tagged
-	if r.AssignmentEpochs != nil {
+	if r.AssignmentEpochs == nil || len(r.AssignmentEpochs) > 0 {
 		tags.begin(0)
 		tags.bytes = appendCount(tags.bytes, true, len(r.AssignmentEpochs), r.AssignmentEpochs == nil)
 		for _, v := range r.AssignmentEpochs {
@@ -146,6 +148,7 @@ func (r *ConsumerGroupCurrentMemberAssignmentTopicPartitions) decode(d *decoder,
 		number, t := d.tag()
 		switch {
 		case number == 0:
+			r.AssignmentEpochs = nil
 			if n, ok := t.countNullable(true, 4); ok {
 				r.AssignmentEpochs = make([]int32, n)
 				for i := range r.AssignmentEpochs {
@@ -242,7 +245,8 @@ type ConsumerGroupMemberMetadataValue struct {
 // NewConsumerGroupMemberMetadataValue is one with Kafka's defaults.
 func NewConsumerGroupMemberMetadataValue() ConsumerGroupMemberMetadataValue {
 	return ConsumerGroupMemberMetadataValue{
-		RebalanceTimeoutMs: -1,
+		RebalanceTimeoutMs:    -1,
+		ClassicMemberMetadata: pointer(NewConsumerGroupMemberMetadataClassicMemberMetadata()),
 	}
 }
 
@@ -259,9 +263,9 @@ func (r *ConsumerGroupMemberMetadataValue) append(dst []byte, version int16) []b
 	dst = appendInt32(dst, r.RebalanceTimeoutMs)
 	dst = appendNullableString(dst, true, r.ServerAssignor)
 	var tags tagged
-	if r.ClassicMemberMetadata != nil {
+	if true {
 		tags.begin(0)
-		tags.bytes = appendPresent(tags.bytes, r.ClassicMemberMetadata != nil)
+		tags.bytes = appendPresentTag(tags.bytes, r.ClassicMemberMetadata != nil)
 		if r.ClassicMemberMetadata != nil {
 			tags.bytes = r.ClassicMemberMetadata.append(tags.bytes, version)
 		}
@@ -290,7 +294,8 @@ func (r *ConsumerGroupMemberMetadataValue) decode(d *decoder, version int16) {
 		number, t := d.tag()
 		switch {
 		case number == 0:
-			if t.present() {
+			r.ClassicMemberMetadata = nil
+			if t.presentTag() {
 				r.ClassicMemberMetadata = new(ConsumerGroupMemberMetadataClassicMemberMetadata)
 				r.ClassicMemberMetadata.decode(&t, version)
 			}
@@ -2290,7 +2295,9 @@ type StreamsGroupCurrentMemberAssignmentTaskIds struct {
 
 // NewStreamsGroupCurrentMemberAssignmentTaskIds is one with Kafka's defaults.
 func NewStreamsGroupCurrentMemberAssignmentTaskIds() StreamsGroupCurrentMemberAssignmentTaskIds {
-	return StreamsGroupCurrentMemberAssignmentTaskIds{}
+	return StreamsGroupCurrentMemberAssignmentTaskIds{
+		AssignmentEpochs: []int32{},
+	}
 }
 
 func (r *StreamsGroupCurrentMemberAssignmentTaskIds) append(dst []byte, version int16) []byte {
@@ -2300,7 +2307,7 @@ func (r *StreamsGroupCurrentMemberAssignmentTaskIds) append(dst []byte, version 
 		dst = appendInt32(dst, v)
 	}
 	var tags tagged
-	if r.AssignmentEpochs != nil {
+	if r.AssignmentEpochs == nil || len(r.AssignmentEpochs) > 0 {
 		tags.begin(0)
 		tags.bytes = appendCount(tags.bytes, true, len(r.AssignmentEpochs), r.AssignmentEpochs == nil)
 		for _, v := range r.AssignmentEpochs {
@@ -2325,6 +2332,7 @@ func (r *StreamsGroupCurrentMemberAssignmentTaskIds) decode(d *decoder, version 
 		number, t := d.tag()
 		switch {
 		case number == 0:
+			r.AssignmentEpochs = nil
 			if n, ok := t.countNullable(true, 4); ok {
 				r.AssignmentEpochs = make([]int32, n)
 				for i := range r.AssignmentEpochs {
@@ -2591,6 +2599,7 @@ type StreamsGroupMetadataValue struct {
 func NewStreamsGroupMetadataValue() StreamsGroupMetadataValue {
 	return StreamsGroupMetadataValue{
 		ValidatedTopologyEpoch: -1,
+		LastAssignmentConfigs:  []StreamsGroupMetadataLastAssignmentConfig{},
 	}
 }
 
@@ -2603,7 +2612,7 @@ func (r *StreamsGroupMetadataValue) append(dst []byte, version int16) []byte {
 		tags.bytes = appendInt32(tags.bytes, r.ValidatedTopologyEpoch)
 		tags.end()
 	}
-	if r.LastAssignmentConfigs != nil {
+	if r.LastAssignmentConfigs == nil || len(r.LastAssignmentConfigs) > 0 {
 		tags.begin(1)
 		tags.bytes = appendCount(tags.bytes, true, len(r.LastAssignmentConfigs), r.LastAssignmentConfigs == nil)
 		for i := range r.LastAssignmentConfigs {
@@ -2625,6 +2634,7 @@ func (r *StreamsGroupMetadataValue) decode(d *decoder, version int16) {
 		case number == 0:
 			r.ValidatedTopologyEpoch = t.int32()
 		case number == 1:
+			r.LastAssignmentConfigs = nil
 			if n, ok := t.countNullable(true, 3); ok {
 				r.LastAssignmentConfigs = make([]StreamsGroupMetadataLastAssignmentConfig, n)
 				for i := range r.LastAssignmentConfigs {

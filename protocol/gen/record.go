@@ -183,13 +183,26 @@ func (w *recordWriter) defaults(name string, fields []*field) {
 	fmt.Fprintf(w.out, "// New%[1]s is one with Kafka's defaults.\nfunc New%[1]s() %[1]s {\nreturn %[1]s{%[2]s}\n}\n\n", name, body)
 }
 
-// defaultValue is a field's default as Go writes it.
+// defaultValue is a field's default as Go writes it. A nullable field is null, whatever Kafka says, unless its being absent
+// means something else.
 func (w *recordWriter) defaultValue(f *field) string {
+	element, isArray := f.element()
 	text := strings.Trim(string(f.Default), `"`)
-	if text == "" || text == "null" {
+	switch {
+	case w.emptyWhenAbsent(f) && isArray:
+		return w.goType(f) + "{}"
+	case w.emptyWhenAbsent(f):
+		return "pointer(New" + w.structName(element) + "())"
+	case text == "" || text == "null":
 		return zero(f)
 	}
 	return text
+}
+
+// emptyWhenAbsent reports that a field may be null, yet is empty where its tag is absent: its default is not the text
+// "null". A bare null in the definition is no default to Kafka.
+func (w *recordWriter) emptyWhenAbsent(f *field) bool {
+	return f.TaggedVersions != "" && f.NullableVersions != "" && string(f.Default) != `"null"`
 }
 
 // zero is Go's zero of the field, as code.

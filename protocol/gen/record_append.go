@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // appendMethod writes the method that encodes a struct.
@@ -65,6 +66,10 @@ func (w *recordWriter) isSet(f *field) string {
 	name := "r." + goName(f.Name)
 	element, isArray := f.element()
 	switch {
+	case w.emptyWhenAbsent(f) && isArray:
+		return name + " == nil || len(" + name + ") > 0"
+	case w.emptyWhenAbsent(f):
+		return "true" // Kafka leaves out an empty struct, and reads one
 	case isArray && f.NullableVersions != "" || element == "bytes" && f.NullableVersions != "":
 		return name + " != nil"
 	case isArray || element == "bytes":
@@ -112,7 +117,11 @@ func taggedFields(fields []*field) []*field {
 func (w *recordWriter) appendField(f *field, dst, value string) string {
 	element, isArray := f.element()
 	if !isArray {
-		return w.appendValue(element, f.NullableVersions != "", dst, value)
+		code := w.appendValue(element, f.NullableVersions != "", dst, value)
+		if f.TaggedVersions != "" { // the mark before a struct that may be null is a varint there
+			code = strings.Replace(code, "appendPresent(", "appendPresentTag(", 1)
+		}
+		return code
 	}
 	null := "false"
 	if f.NullableVersions != "" {
@@ -169,6 +178,9 @@ func checkField(f *field, valid versions) error {
 	}
 	if f.NullableVersions != "" && cut(f.NullableVersions, valid) != v || f.TaggedVersions != "" && cut(f.TaggedVersions, valid) != v {
 		return fmt.Errorf("%s is nullable or tagged in some of its versions only", f.Name)
+	}
+	if element, isArray := f.element(); f.TaggedVersions != "" && f.NullableVersions != "" && !isArray && !isStruct(element) && string(f.Default) != `"null"` {
+		return fmt.Errorf("%s is tagged, may be null, and is not null by default", f.Name)
 	}
 	return nil
 }

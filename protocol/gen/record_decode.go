@@ -60,12 +60,16 @@ func (w *recordWriter) decodeField(f *field, from string, valid versions) string
 	if null {
 		suffix = "Nullable"
 	}
+	reset := ""
+	if w.emptyWhenAbsent(f) {
+		reset = value + " = nil\n"
+	}
 	item := strings.TrimPrefix(w.goType(f), "[]")
 	if isStruct(element) {
-		return fmt.Sprintf("if n, ok := %s.count%s(%s, %d); ok {\n%s = make([]%s, n)\nfor i := range %s {\n%s[i].decode(%s, version)\n}\n}\n",
+		return reset + fmt.Sprintf("if n, ok := %s.count%s(%s, %d); ok {\n%s = make([]%s, n)\nfor i := range %s {\n%s[i].decode(%s, version)\n}\n}\n",
 			from, suffix, w.flexible(), w.leastBytes(element, f, valid), value, item, value, value, pointer(from))
 	}
-	return fmt.Sprintf("if n, ok := %s.count%s(%s, %d); ok {\n%s = make([]%s, n)\nfor i := range %s {\n%s}\n}\n",
+	return reset + fmt.Sprintf("if n, ok := %s.count%s(%s, %d); ok {\n%s = make([]%s, n)\nfor i := range %s {\n%s}\n}\n",
 		from, suffix, w.flexible(), w.leastBytes(element, f, valid), value, item, value, w.decodeValue(element, false, from, value+"[i]"))
 }
 
@@ -79,8 +83,10 @@ func (w *recordWriter) decodeValue(element string, null bool, from, value string
 		return fmt.Sprintf("%s = %s.string%s(%s)\n", value, from, nullable, w.flexible())
 	case element == "bytes":
 		return fmt.Sprintf("%s = %s.bytes%s(%s)\n", value, from, nullable, w.flexible())
+	case isStruct(element) && null && from == "t":
+		return fmt.Sprintf("%s = nil\nif t.presentTag() {\n%s = new(%s)\n%s.decode(&t, version)\n}\n", value, value, w.structName(element), value)
 	case isStruct(element) && null:
-		return fmt.Sprintf("if %s.present() {\n%s = new(%s)\n%s.decode(%s, version)\n}\n", from, value, w.structName(element), value, pointer(from))
+		return fmt.Sprintf("if d.present() {\n%s = new(%s)\n%s.decode(d, version)\n}\n", value, w.structName(element), value)
 	case isStruct(element):
 		return fmt.Sprintf("%s.decode(%s, version)\n", value, pointer(from))
 	}
@@ -95,7 +101,7 @@ func pointer(from string) string {
 	return from
 }
 
-// leastBytes is what an element takes at least, in any version.
+// leastBytes is what an element takes at least, in any version that the field is in.
 func (w *recordWriter) leastBytes(element string, f *field, valid versions) int {
 	if n := wireBytes[element]; n > 0 {
 		return n
@@ -105,6 +111,9 @@ func (w *recordWriter) leastBytes(element string, f *field, valid versions) int 
 	}
 	least := 1 << 20
 	for v := valid.min; v <= valid.max; v++ {
+		if !f.present(v) {
+			continue
+		}
 		ww := walkWriter{definition: w.d, version: v, flexible: v >= w.d.flexibleFrom()}
 		n := 0
 		if ww.flexible {

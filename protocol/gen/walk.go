@@ -91,6 +91,9 @@ func (w *walkWriter) fields(fields []*field, t reflect.Type) ([]op, error) {
 			return nil, err
 		}
 		if f.tagged(w.version) {
+			if len(ops) == 1 && ops[0].kind == "optional" {
+				return nil, fmt.Errorf("%s: a tagged struct that may be null has another mark", f.Name)
+			}
 			known = append(known, op{kind: "tag", n: f.Tag, body: ops, name: f.Name})
 		} else {
 			list = append(list, ops...)
