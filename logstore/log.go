@@ -1,9 +1,12 @@
 package logstore
 
 import (
-	"iter"
+	"fmt"
+	"sort"
+	"sync"
+	"sync/atomic"
 
-	"github.com/ottla/ottla/protocol/record"
+	"github.com/ottla/ottla/protocol"
 )
 
 // TopicPartition names a log.
@@ -14,134 +17,144 @@ type TopicPartition struct {
 
 // Log is one partition's records: a row of segment files, their indexes, what is known of producers, and the leader
 // epochs. Its methods may be called by many goroutines.
-type Log struct {
-	tp TopicPartition
-}
-
-// Origin says who appends, and so what is checked.
-type Origin int8
-
-const (
-	// Client: sequence numbers, producer epochs and duplicates are checked.
-	Client Origin = iota
-	// Coordinator: producer and coordinator epochs are checked; markers come from here.
-	Coordinator
-	// Replication: the leader has checked; the batch keeps its offsets and its leader epoch.
-	Replication
-)
-
-// AppendOptions go with an append.
-type AppendOptions struct {
-	LeaderEpoch int32 // stamped on the batch unless Origin is Replication
-	Origin      Origin
-}
-
-// Appended says where a batch went.
-type Appended struct {
-	FirstOffset, LastOffset int64
-	LogAppendTimeMs         int64 // -1 under CreateTime; of a duplicate, the original's timestamp
-	LogStart                int64
-	// Duplicate: the batch is one of the producer's last five, which stands at these offsets; nothing was appended.
-	// The answer waits until the original is below the high watermark.
-	Duplicate bool
-}
-
-// Append writes a batch that record.Validate has passed. It patches base offset and leader epoch in place, checks the
-// producer's state (kafka-surface §3.3 15–20) as Origin asks, and returns with the bytes in the file and the log queued
-// for the flusher: OnFlushed tells when they are on disk. The batch may be reused when Append returns.
 //
-// Errors: OutOfOrderSequenceNumber, InvalidProducerEpoch, InvalidTxnState, TransactionCoordinatorFenced,
-// KafkaStorageError (nothing was appended; once offline, for good), and for Replication OffsetOutOfRange when the batch
-// does not begin at or after End.
-func (l *Log) Append(batch record.Batch, o AppendOptions) (Appended, error) { panic("soon") }
+// Offsets: logStart ≤ flushed ≤ end. Everything below synced is on disk; flushed is what may be shown, which is synced
+// in fsync mode and end in page-cache mode. Lock order is in doc.go.
+type Log struct {
+	store   *Store
+	tp      TopicPartition
+	topicID [16]byte
+
+	// Written under mu, read without.
+	logStart, end, flushed atomic.Int64
+	highWatermark          atomic.Int64
+	txns                   *transactions
+	offline                atomic.Pointer[offlineError]
+	onFlushed              atomic.Pointer[func(flushed int64, err error)]
+
+	// appendMu makes changes one after the other: appends, rolls, truncation, deletion of segments. It is held over
+	// writes to the page cache, never over a sync, but for truncation.
+	appendMu  sync.Mutex
+	producers *producerState // guarded by appendMu
+	changed   bool           // guarded by appendMu: since the start, so that Close has something to write
+	// snapshotAt is the offset of the last producer snapshot that stands beside those at segments' bases, -1 if none.
+	snapshotAt int64 // guarded by appendMu
+
+	// mu guards the fields below, and Log.segments' own. It is never held over file operations.
+	mu       sync.Mutex
+	dir      string
+	config   LogConfig
+	segments []*segment // by base, at least one; the last is active
+	epochs   leaderEpochs
+	hints    readHints
+	// cuts counts truncations: what was found out before one, without mu, is not true after it.
+	cuts int
+
+	synced        int64
+	unsynced      []*segment // whose bytes a sync must cover, oldest first; each has its file acquired
+	unsyncedBytes int64
+	unsyncedCount int64      // records
+	unsealed      []*segment // sealed segments whose indexes have not been synced
+	dirDirty      bool       // names in dir were made or removed since its last sync
+	newborn       bool       // dir itself and partition.metadata have not been synced
+	waiters       []flushWaiter
+	lazy          bool // in flusher.lazy
+
+	// Guarded by checkpointer.mu.
+	touched   bool  // in checkpointer.touched
+	unwritten int64 // bytes synced since the recovery point was written
+	replay    int64 // bytes that a restart would walk over again for producer state and indexes
+
+	logStartWritten int64 // guarded by checkpointer.writing
+
+	flush flushState // guarded by flusher.mu
+}
 
 // TopicPartition names the log.
 func (l *Log) TopicPartition() TopicPartition { return l.tp }
 
 // TopicID is the id in partition.metadata; zero if the directory has none.
-func (l *Log) TopicID() [16]byte { panic("soon") }
+func (l *Log) TopicID() [16]byte { return l.topicID }
 
 // SetConfig takes effect with the next append, retention run or segment.
-func (l *Log) SetConfig(c LogConfig) { panic("soon") }
+func (l *Log) SetConfig(c LogConfig) {
+	c = c.withDefaults()
+	l.mu.Lock()
+	turnedDurable := c.durable() && !l.config.durable()
+	l.config = c
+	if !c.durable() {
+		l.flushed.Store(l.end.Load())
+	}
+	l.mu.Unlock()
+	if turnedDurable {
+		l.store.flusher.enqueue(l) // what may be shown does not go back; it is synced as soon as can be
+	}
+}
 
 // LogStart is the first offset that may be read.
-func (l *Log) LogStart() int64 { panic("soon") }
+func (l *Log) LogStart() int64 { return l.logStart.Load() }
 
 // LocalLogStart is the first offset held here: LogStart, until tiering comes.
-func (l *Log) LocalLogStart() int64 { panic("soon") }
+func (l *Log) LocalLogStart() int64 { return l.logStart.Load() }
 
 // End is the offset that the next record gets.
-func (l *Log) End() int64 { panic("soon") }
+func (l *Log) End() int64 { return l.end.Load() }
 
 // Flushed is one past the last record that may be shown to anybody: what is on disk, or End in page-cache mode.
-func (l *Log) Flushed() int64 { panic("soon") }
+// It goes back only by truncation.
+func (l *Log) Flushed() int64 { return l.flushed.Load() }
 
-// OnFlushed sets the function that hears of Flushed moving. In fsync mode the flusher calls it, after each sync that
-// covers this log; in page-cache mode Append does, before it returns. No lock of the log is held, and two calls may
-// come in either order: take the larger. With an error the log is offline and flushed is where it stopped.
-func (l *Log) OnFlushed(f func(flushed int64, err error)) { panic("soon") }
+// OnFlushed sets the function that hears of Flushed moving in fsync mode, after each sync that covers this log. The
+// flusher calls it without locks; two calls may come in either order: take the larger. In page-cache mode Append moves
+// Flushed itself and nobody is called. In both modes it is called with an error when the log goes offline.
+func (l *Log) OnFlushed(f func(flushed int64, err error)) { l.onFlushed.Store(&f) }
 
-// Flush returns when everything appended before it is on disk, in either mode.
-func (l *Log) Flush() error { panic("soon") }
+func (l *Log) tellFlushed(flushed int64, err error) {
+	if f := l.onFlushed.Load(); f != nil {
+		(*f)(flushed, err)
+	}
+}
 
 // SetHighWatermark tells the log how far it is replicated: nothing at or above hw is deleted by retention, and the last
 // stable offset is held below it. It is kept in replication-offset-checkpoint. It may go back.
-func (l *Log) SetHighWatermark(hw int64) { panic("soon") }
-
-// HighWatermark is what SetHighWatermark was last told; after Open, what the checkpoint says, within [LogStart, End].
-func (l *Log) HighWatermark() int64 { panic("soon") }
-
-// Batches iterates over the whole batches from the one that contains from, while their base offset is below upTo, with
-// checksums checked. A batch is valid until the next one. It ends after an error.
-func (l *Log) Batches(from, upTo int64) iter.Seq2[record.Batch, error] { panic("soon") }
-
-// OffsetForTimestamp finds the first record in [LogStart, upTo) with a timestamp of at least ts.
-func (l *Log) OffsetForTimestamp(ts, upTo int64) (offset, timestamp int64, leaderEpoch int32, ok bool, err error) {
-	panic("soon")
+func (l *Log) SetHighWatermark(hw int64) {
+	if l.highWatermark.Swap(hw) == hw {
+		return
+	}
+	l.txns.replicatedTo(hw)
+	l.store.checkpoints.note(l, 0)
 }
 
-// MaxTimestamp finds the first record in [LogStart, upTo) with the largest timestamp.
-func (l *Log) MaxTimestamp(upTo int64) (offset, timestamp int64, leaderEpoch int32, ok bool, err error) {
-	panic("soon")
+// HighWatermark is what SetHighWatermark was last told; after Open, what the checkpoint says, within [LogStart, End].
+func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
+
+// LastStableOffset is one past the last record that a read_committed consumer may see: the first offset of the oldest
+// transaction that is open, or decided above the high watermark, and never above the high watermark.
+func (l *Log) LastStableOffset() int64 {
+	return min(l.txns.unstable.Load(), l.highWatermark.Load())
 }
 
 // EndOffsetForEpoch is the largest epoch known that is not above epoch, and where it ended (KIP-101, KIP-279);
 // -1, -1 if there is nothing to say.
-func (l *Log) EndOffsetForEpoch(epoch int32) (largest int32, endOffset int64) { panic("soon") }
-
-// LatestEpoch is the last appended leader epoch, -1 if none.
-func (l *Log) LatestEpoch() int32 { panic("soon") }
-
-// EpochAt is the leader epoch of an offset in [LogStart, End], -1 if unknown.
-func (l *Log) EpochAt(offset int64) int32 { panic("soon") }
-
-// AdvanceLogStart gives up everything below to (DeleteRecords), durably. It never moves back: a smaller to does nothing.
-// Above the high watermark it is OffsetOutOfRange. Segments wholly below go with the next retention run.
-func (l *Log) AdvanceLogStart(to int64) error { panic("soon") }
-
-// TruncateTo cuts off everything at or above offset, durably. Above End it does nothing.
-func (l *Log) TruncateTo(offset int64) error { panic("soon") }
-
-// TruncateFullyAndStartAt gives up all records and begins again, empty, at offset, durably.
-func (l *Log) TruncateFullyAndStartAt(offset int64) error { panic("soon") }
-
-// ApplyRetention rolls and deletes what retention.ms, retention.bytes and LogStart allow, and forgets expired producers.
-func (l *Log) ApplyRetention(nowMs int64) error { panic("soon") }
-
-// AbortedTxn is an aborted transaction: [FirstOffset, LastOffset] of its producer's records are not to be shown to a
-// read_committed consumer. LastOffset is the marker's.
-type AbortedTxn struct {
-	ProducerID              int64
-	FirstOffset, LastOffset int64
-	LastStableOffset        int64 // when the marker was written
+func (l *Log) EndOffsetForEpoch(epoch int32) (largest int32, endOffset int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.epochs.endOffsetFor(epoch, l.end.Load())
 }
 
-// AbortedTransactions are those that overlap [from, upTo), by first offset.
-func (l *Log) AbortedTransactions(from, upTo int64) ([]AbortedTxn, error) { panic("soon") }
+// LatestEpoch is the last appended leader epoch, -1 if none.
+func (l *Log) LatestEpoch() int32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.epochs.latest()
+}
 
-// LastStableOffset is one past the last record that a read_committed consumer may see: the first offset of the oldest
-// transaction that is open, or decided above the high watermark, and never above the high watermark.
-func (l *Log) LastStableOffset() int64 { panic("soon") }
+// EpochAt is the leader epoch of an offset in [LogStart, End], -1 if unknown.
+func (l *Log) EpochAt(offset int64) int32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.epochs.at(offset)
+}
 
 // Producer is what is known of a producer (DescribeProducers).
 type Producer struct {
@@ -154,13 +167,76 @@ type Producer struct {
 }
 
 // ActiveProducers lists the producers, by id.
-func (l *Log) ActiveProducers() []Producer { panic("soon") }
+func (l *Log) ActiveProducers() []Producer {
+	l.appendMu.Lock()
+	defer l.appendMu.Unlock()
+	return l.producers.list()
+}
 
 // OngoingTransaction is the first offset of the producer's open transaction.
-func (l *Log) OngoingTransaction(producerID int64) (firstOffset int64, ok bool) { panic("soon") }
+func (l *Log) OngoingTransaction(producerID int64) (firstOffset int64, ok bool) {
+	return l.txns.openOf(producerID)
+}
 
 // Size is the bytes of all segments.
-func (l *Log) Size() int64 { panic("soon") }
+func (l *Log) Size() (bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.segments {
+		bytes += s.size
+	}
+	return bytes
+}
 
 // Err is why the log is offline, nil while it is not.
-func (l *Log) Err() error { panic("soon") }
+func (l *Log) Err() error {
+	if e := l.offline.Load(); e != nil {
+		return e.err
+	}
+	return nil
+}
+
+// offlineError lets an error be swapped in once.
+type offlineError struct{ err error }
+
+// fail takes the log offline, for good: what the disk holds is not known any more. It returns what every caller is
+// told from now on.
+func (l *Log) fail(what string, cause error) error {
+	err := l.storageError(fmt.Errorf("%s: %w: the partition is offline at offset %d until a restart", what, cause, l.flushed.Load()))
+	if !l.offline.CompareAndSwap(nil, &offlineError{err}) {
+		return l.Err()
+	}
+	l.refuseWaiters(err)
+	l.tellFlushed(l.flushed.Load(), err)
+	if f := l.store.events.Offline; f != nil {
+		f(l.tp, err)
+	}
+	return err
+}
+
+func (l *Log) refuseWaiters(err error) {
+	l.mu.Lock()
+	waiters := l.waiters
+	l.waiters = nil
+	l.mu.Unlock()
+	for _, w := range waiters {
+		w.done <- err
+	}
+}
+
+// storageError is how trouble with files is answered to clients.
+func (l *Log) storageError(err error) error {
+	if protocol.CodeOf(err) == protocol.KafkaStorageError {
+		return err
+	}
+	return protocol.Errorf(protocol.KafkaStorageError, "%s: %v", l.tp, err)
+}
+
+// active is the segment that is appended to. mu or appendMu is held.
+func (l *Log) active() *segment { return l.segments[len(l.segments)-1] }
+
+// segmentAt is the index of the segment that offset belongs to: the last with a base that is not above it; -1 if it
+// lies below all. mu or appendMu is held.
+func (l *Log) segmentAt(offset int64) int {
+	return sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base > offset }) - 1
+}

@@ -1,9 +1,14 @@
 package logstore
 
 import (
+	"errors"
+	"io"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/protocol"
 )
 
 // Options say how a store is opened. Zero fields get the defaults named.
@@ -23,42 +28,318 @@ type Options struct {
 
 // Store is a data directory of partition logs. It holds the directory's lock until Close.
 type Store struct {
+	dir                  string
+	fs                   vfs.FS
+	now                  func() time.Time
+	events               Events
+	config               LogConfig // of logs until SetConfig says otherwise
+	retentionCheck       time.Duration
+	producerExpirationMs int64
+
+	meta  metaProperties
+	clean bool
+	lock  io.Closer
+
+	handles     handlePool
+	timers      timers
+	flusher     flusher
+	checkpoints checkpointer
+
+	naming sync.Mutex // makes creations and deletions one after the other; the first lock taken
+	mu     sync.RWMutex
+	logs   map[TopicPartition]*Log // guarded by mu
 }
 
-// Open takes the directory's lock, reads or makes meta.properties, and recovers every partition, in parallel. It refuses,
-// naming both sides and deleting nothing, a directory of another cluster or node, or of a newer format.
-func Open(dir string, o Options) (*Store, error) { panic("soon") }
+func newStore(dir string, o Options) *Store {
+	s := &Store{
+		dir: dir, fs: o.FS, now: o.Now, events: o.Events,
+		config:               DefaultLogConfig(),
+		retentionCheck:       time.Duration(o.RetentionCheckMs) * time.Millisecond,
+		producerExpirationMs: o.ProducerIDExpirationMs,
+		logs:                 map[TopicPartition]*Log{},
+	}
+	if s.fs == nil {
+		s.fs = vfs.OS()
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.producerExpirationMs <= 0 {
+		s.producerExpirationMs = 86_400_000
+	}
+	s.config.PageCache = o.PageCache
+	s.handles.fs, s.handles.max = s.fs, o.MaxOpenSegments
+	if s.handles.max <= 0 {
+		s.handles.max = 4096
+	}
+	s.flusher.max, s.flusher.sync, s.flusher.timers = o.MaxParallelSyncs, (*Log).syncDirty, &s.timers
+	if s.flusher.max <= 0 {
+		s.flusher.max = 16
+	}
+	s.checkpoints.store, s.checkpoints.points = s, map[TopicPartition]int64{}
+	return s
+}
+
+func (s *Store) newLog(tp TopicPartition) *Log {
+	l := &Log{store: s, tp: tp, dir: join(s.dir, tp.String()), config: s.config, txns: newTransactions(), snapshotAt: -1}
+	l.producers = newProducerState(0)
+	return l
+}
 
 // ClusterID is the cluster that the directory belongs to.
-func (s *Store) ClusterID() string { panic("soon") }
+func (s *Store) ClusterID() string { return s.meta.clusterID }
 
 // DirectoryID identifies the directory (directory.id in meta.properties).
-func (s *Store) DirectoryID() [16]byte { panic("soon") }
+func (s *Store) DirectoryID() [16]byte { return s.meta.directoryID }
 
 // WasClean tells whether the directory had been closed cleanly.
-func (s *Store) WasClean() bool { panic("soon") }
+func (s *Store) WasClean() bool { return s.clean }
 
 // Dir is the directory.
-func (s *Store) Dir() string { panic("soon") }
+func (s *Store) Dir() string { return s.dir }
 
-// Create makes a partition's directory with one empty segment. If the log exists, it is returned with its new config;
-// one of another topic id is InconsistentTopicID.
-func (s *Store) Create(tp TopicPartition, topicID [16]byte, c LogConfig) (*Log, error) {
-	panic("soon")
+// DiskUsage is the size of the file system and what is left of it, in bytes.
+func (s *Store) DiskUsage() (total, usable int64, err error) {
+	t, u, err := s.fs.DiskUsage(s.dir)
+	return int64(t), int64(u), err
 }
 
 // Get is the partition's log, nil if there is none.
-func (s *Store) Get(tp TopicPartition) *Log { panic("soon") }
+func (s *Store) Get(tp TopicPartition) *Log {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.logs[tp]
+}
 
 // All are the logs, by topic and partition. Those found damaged at Open are among them, with Err set.
-func (s *Store) All() []*Log { panic("soon") }
+func (s *Store) All() []*Log {
+	logs := s.each()
+	slices.SortFunc(logs, func(a, b *Log) int { return compareTopicPartitions(a.tp, b.tp) })
+	return logs
+}
 
-// Delete takes a partition away: its directory is renamed at once and removed after file.delete.delay.ms.
-func (s *Store) Delete(tp TopicPartition) error { panic("soon") }
+// each is All in any order.
+func (s *Store) each() []*Log {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	logs := make([]*Log, 0, len(s.logs))
+	for _, l := range s.logs {
+		logs = append(logs, l)
+	}
+	return logs
+}
+
+// Create makes a partition's directory with one empty segment. If the log exists, it is returned with its new config;
+// one of another topic id is InconsistentTopicID. The directory is durable with the first append that is.
+func (s *Store) Create(tp TopicPartition, topicID [16]byte, c LogConfig) (*Log, error) {
+	if err := tp.valid(); err != nil {
+		return nil, protocol.Errorf(protocol.InvalidTopicException, "%v", err)
+	}
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	l := s.Get(tp)
+	if l == nil {
+		l = s.newLog(tp)
+		l.topicID = topicID
+		if err := l.create(); err != nil {
+			return nil, errors.Join(l.storageError(err), s.fs.RemoveAll(l.dir))
+		}
+		s.mu.Lock()
+		s.logs[tp] = l
+		s.mu.Unlock()
+		if f := s.events.Created; f != nil {
+			f(tp, topicID)
+		}
+	}
+	if l.topicID == [16]byte{} && topicID != [16]byte{} && l.Err() == nil {
+		if err := l.adopt(topicID); err != nil {
+			return nil, l.storageError(err)
+		}
+	}
+	if l.topicID != topicID && l.Err() == nil {
+		return nil, protocol.Errorf(protocol.InconsistentTopicID, "%s holds the log of topic id %s, not of %s", l.dir, idText(l.topicID), idText(topicID))
+	}
+	l.SetConfig(c)
+	return l, nil
+}
+
+// create makes the directory.
+func (l *Log) create() error {
+	if err := l.store.fs.MkdirAll(l.dir, 0o755); err != nil {
+		return err
+	}
+	if err := writeFile(l.store.fs, join(l.dir, partitionName), encodePartitionMetadata(l.topicID), false); err != nil {
+		return err
+	}
+	l.segments = []*segment{l.newSegment(0)}
+	l.newborn, l.dirDirty = true, true
+	return l.createSegmentFile(l.segments[0])
+}
+
+// adopt gives a log that knows no topic id the one it must have: a crash came between its directory and the file.
+func (l *Log) adopt(topicID [16]byte) error {
+	if err := replaceFile(l.store.fs, join(l.dir, partitionName), encodePartitionMetadata(topicID)); err != nil {
+		return err
+	}
+	l.topicID = topicID
+	return l.store.fs.SyncDir(l.dir)
+}
+
+// Delete takes a partition away: its directory is renamed at once and removed after file.delete.delay.ms. What was read
+// from it before stays readable.
+func (s *Store) Delete(tp TopicPartition) error {
+	l, dir, err := s.takeAway(tp, deleteSuffix)
+	if l == nil || err != nil {
+		return err
+	}
+	delay := time.Duration(max(l.configuration().FileDeleteDelayMs, 0)) * time.Millisecond
+	s.timers.after(delay, func() { s.removeDir(dir) })
+	if f := s.events.Removed; f != nil {
+		f(tp)
+	}
+	return nil
+}
+
+// Stray takes a partition away that the metadata does not know, and keeps its directory under another name.
+func (s *Store) Stray(tp TopicPartition) error {
+	l, dir, err := s.takeAway(tp, straySuffix)
+	if f := s.events.Foreign; f != nil && l != nil && err == nil {
+		f(dir)
+	}
+	return err
+}
+
+// takeAway renames a partition's directory and forgets the log. Nil if there is none.
+func (s *Store) takeAway(tp TopicPartition, suffix string) (l *Log, dir string, err error) {
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	if l = s.Get(tp); l == nil {
+		return nil, "", nil
+	}
+	l.appendMu.Lock()
+	defer l.appendMu.Unlock()
+	s.checkpoints.writing.Lock()
+	defer s.checkpoints.writing.Unlock()
+	dir = join(s.dir, setAside(tp, suffix))
+	if err := s.fs.Rename(l.dir, dir); err != nil {
+		return nil, "", l.storageError(err)
+	}
+	s.mu.Lock()
+	delete(s.logs, tp)
+	s.mu.Unlock()
+	delete(s.checkpoints.points, tp)
+	gone := protocol.Errorf(protocol.UnknownTopicOrPartition, "%s was deleted", tp)
+	l.offline.Store(&offlineError{gone})
+	l.refuseWaiters(gone)
+	l.mu.Lock()
+	unsynced := l.unsynced
+	l.unsynced = nil
+	for _, seg := range l.segments {
+		seg.handle.drop()
+	}
+	l.mu.Unlock()
+	for _, seg := range unsynced {
+		seg.handle.release()
+	}
+	return l, dir, nil
+}
+
+func (s *Store) removeDir(dir string) {
+	if err := s.fs.RemoveAll(dir); err != nil {
+		s.failed("removing "+dir, err)
+	}
+}
 
 // ApplyRetention runs Log.ApplyRetention on every log.
-func (s *Store) ApplyRetention(now time.Time) { panic("soon") }
+func (s *Store) ApplyRetention(now time.Time) {
+	for _, l := range s.each() {
+		if err := l.ApplyRetention(now.UnixMilli()); err != nil {
+			s.failed("applying retention to "+l.tp.String(), err)
+		}
+	}
+}
+
+// retainAgain is ApplyRetention every log.retention.check.interval.ms.
+func (s *Store) retainAgain() {
+	s.timers.after(s.retentionCheck, func() {
+		s.ApplyRetention(s.now())
+		s.retainAgain()
+	})
+}
+
+func (s *Store) syncRoot() error { return s.fs.SyncDir(s.dir) }
+
+func (s *Store) failed(what string, err error) {
+	if f := s.events.Failed; f != nil {
+		f(what, err)
+	}
+}
 
 // Close flushes everything, writes producer snapshots, checkpoints and the clean-shutdown marker, and lets the lock go.
-// Appends must have ended. Slices may be released later.
-func (s *Store) Close() error { panic("soon") }
+// Appends must have ended. Slices may be released later. Without the marker, after an error, the next start recovers.
+func (s *Store) Close() error {
+	s.timers.stop()
+	logs := s.each()
+	err := inParallel(logs, s.flusher.max, (*Log).close)
+	s.flusher.workers.Wait()
+	err = errors.Join(err, s.checkpoints.write(logs), s.checkpoints.writeAllLogStarts())
+	if err == nil {
+		err = errors.Join(replaceFile(s.fs, join(s.dir, cleanShutdownName), cleanShutdown), s.syncRoot())
+	}
+	for _, l := range logs {
+		l.mu.Lock()
+		for _, seg := range l.segments {
+			seg.handle.drop()
+		}
+		l.mu.Unlock()
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+// cleanShutdown is the content of the marker: Kafka reads the broker epoch from it, which a broker without one has
+// as -1.
+var cleanShutdown = []byte(`{"version":0,"brokerEpoch":-1}`)
+
+// close makes the log such that the next start has nothing to read but ends. An offline log is left as it is.
+func (l *Log) close() error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	if err := l.Flush(); err != nil {
+		return err
+	}
+	l.appendMu.Lock()
+	defer l.appendMu.Unlock()
+	if !l.changed {
+		return nil
+	}
+	s := l.active()
+	l.mu.Lock()
+	s.indexTime()
+	l.mu.Unlock()
+	if err := errors.Join(l.writeIndex(&s.offsets), l.writeIndex(&s.times)); err != nil {
+		return err
+	}
+	end := l.end.Load()
+	l.takeSnapshot(end)
+	return errors.Join(
+		syncIfThere(l.store.fs, s.offsets.path), syncIfThere(l.store.fs, s.times.path),
+		syncIfThere(l.store.fs, join(l.dir, segmentName(end, snapshotExt))),
+		l.store.fs.SyncDir(l.dir))
+}
+
+// inParallel runs f for all logs, so many at a time.
+func inParallel(logs []*Log, n int, f func(*Log) error) error {
+	var wait sync.WaitGroup
+	errs := make([]error, len(logs))
+	turns := make(chan struct{}, n)
+	for i, l := range logs {
+		turns <- struct{}{}
+		wait.Go(func() {
+			errs[i] = f(l)
+			<-turns
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,196 @@
+package logstore
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// checkpointer writes, off the path of acknowledgements, how far each log needs no recovery: recovery points, and high
+// watermarks with them. It runs a second after something moved, or as soon as much has; never while nothing moves. It
+// also keeps short what a restart must read again below the recovery points: see Log.shorten.
+type checkpointer struct {
+	store *Store
+
+	// writing makes one run, or one change of what was written, after the other. It is taken before Log.mu, after
+	// Log.appendMu.
+	writing sync.Mutex
+	points  map[TopicPartition]int64 // what recovery-point-offset-checkpoint says
+
+	mu          sync.Mutex // the last lock taken
+	touched     []*Log     // that moved since the last run
+	bytes       int64      // synced since the last run
+	armed       bool       // a timer will run it
+	hurried     bool       // ... at once
+	lagging     []*Log     // with bytes that a restart would replay
+	replayTotal int64
+}
+
+// Bounds of what a restart must check above the recovery points.
+const (
+	maxUnwrittenBytes = 64 << 20
+	maxUnwrittenTotal = 256 << 20
+	maxUnwrittenDelay = time.Second
+)
+
+// Bounds of what a restart must walk over for producer state and indexes.
+const (
+	maxReplayBytes = 64 << 20
+	maxReplayTotal = 256 << 20
+)
+
+// note takes notice that bytes of the log were synced, or that its high watermark moved.
+func (c *checkpointer) note(l *Log, bytes int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !l.touched {
+		l.touched = true
+		c.touched = append(c.touched, l)
+	}
+	if bytes > 0 && l.replay == 0 {
+		c.lagging = append(c.lagging, l)
+	}
+	c.bytes += bytes
+	c.replayTotal += bytes
+	l.unwritten += bytes
+	l.replay += bytes
+	switch {
+	case (c.bytes > maxUnwrittenTotal || l.unwritten > maxUnwrittenBytes) && !c.hurried:
+		c.armed, c.hurried = true, true
+		c.store.timers.after(0, c.run)
+	case !c.armed:
+		c.armed = true
+		c.store.timers.after(maxUnwrittenDelay, c.run)
+	}
+}
+
+// take hands over what moved.
+func (c *checkpointer) take() []*Log {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	touched := c.touched
+	for _, l := range touched {
+		l.touched, l.unwritten = false, 0
+	}
+	c.touched, c.bytes, c.armed, c.hurried = nil, 0, false, false
+	return touched
+}
+
+// run brings the checkpoints up to date with the logs that moved.
+func (c *checkpointer) run() {
+	if err := c.write(c.take()); err != nil {
+		c.store.failed("writing checkpoints", err)
+	}
+	c.shorten()
+}
+
+// write makes durable what the logs' recovery points stand for, then writes them. On an error the old ones stay good.
+func (c *checkpointer) write(logs []*Log) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	var errs []error
+	for _, l := range logs {
+		point, err := l.settle()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		c.points[l.tp] = point
+	}
+	return errors.Join(append(errs, c.writePoints(), c.writeHighWatermarks(), c.store.syncRoot())...)
+}
+
+func (c *checkpointer) writePoints() error {
+	return writeOffsets(c.store.fs, join(c.store.dir, recoveryPointName), c.points)
+}
+
+func (c *checkpointer) writeHighWatermarks() error {
+	marks := map[TopicPartition]int64{}
+	for _, l := range c.store.each() {
+		marks[l.tp] = l.highWatermark.Load()
+	}
+	return writeOffsets(c.store.fs, join(c.store.dir, highWatermarkName), marks)
+}
+
+// lower takes recovery points back, durably, before the log is cut there.
+func (c *checkpointer) lower(l *Log, to int64) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	l.mu.Lock()
+	l.cuts++
+	l.synced = min(l.synced, to)
+	l.mu.Unlock()
+	if c.points[l.tp] <= to {
+		return nil
+	}
+	c.points[l.tp] = to
+	return errors.Join(c.writePoints(), c.store.syncRoot())
+}
+
+// writeEpochs writes the leader epochs now.
+func (c *checkpointer) writeEpochs(l *Log) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return l.writeEpochs()
+}
+
+// writeLogStarts writes the log starts that the segments' names do not tell, durably. l is a log whose start moved; if
+// it went back, anew is true. Callers that come while one writes are served together by the next.
+func (c *checkpointer) writeLogStarts(l *Log, anew bool) error {
+	want := l.logStart.Load()
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if l.logStartWritten >= want && !anew {
+		return nil
+	}
+	return c.writeStarts()
+}
+
+func (c *checkpointer) writeAllLogStarts() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.writeStarts()
+}
+
+func (c *checkpointer) writeStarts() error {
+	starts := map[TopicPartition]int64{}
+	logs := c.store.each()
+	for _, l := range logs {
+		if start := l.logStart.Load(); start > l.firstBase() {
+			starts[l.tp] = start
+		}
+	}
+	err := writeOffsets(c.store.fs, join(c.store.dir, logStartName), starts)
+	if err = errors.Join(err, c.store.syncRoot()); err != nil {
+		return err
+	}
+	for _, l := range logs {
+		l.logStartWritten = starts[l.tp]
+	}
+	return nil
+}
+
+// shorten has producer snapshots taken and indexes written: of one log when a restart would replay much of it, of all
+// when it would replay much in all.
+func (c *checkpointer) shorten() {
+	c.mu.Lock()
+	all := c.replayTotal > maxReplayTotal
+	var due, rest []*Log
+	for _, l := range c.lagging {
+		if all || l.replay > maxReplayBytes {
+			c.replayTotal -= l.replay
+			l.replay = 0
+			due = append(due, l)
+		} else {
+			rest = append(rest, l)
+		}
+	}
+	c.lagging = rest
+	c.mu.Unlock()
+	for _, l := range due {
+		if err := l.shortenReplay(); err != nil && !errors.Is(err, os.ErrNotExist) {
+			c.store.failed("writing snapshot and indexes of "+l.tp.String(), err)
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package logstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/protocol"
+)
+
+// span is a segment as it was at a moment under Log.mu: what lies below size stays as it is, until a truncation.
+type span struct {
+	seg  *segment
+	size int64
+	next int64 // the next segment's base, or the log's end
+	last bool  // it was the active segment
+	// from is the position of a batch at or before the one looked for, if known.
+	from      int64
+	fromKnown bool
+	offsets   indexView
+	// locked: the caller holds appendMu, so that a damaged index cannot be made again now; it is done without.
+	locked bool
+}
+
+// errMoved: the segment was deleted between the look under mu and the use of its file. The caller looks again.
+var errMoved = errors.New("segment moved")
+
+// spanAt is the segment that offset belongs to, with what memory knows about offset's position. mu is held.
+func (l *Log) spanAt(i int, offset int64) span {
+	s := l.segments[i]
+	v := span{seg: s, size: s.size, next: l.end.Load(), last: i == len(l.segments)-1, offsets: s.offsets.view()}
+	if !v.last {
+		v.next = l.segments[i+1].base
+	}
+	if position, ok := l.hints.find(s, offset); ok {
+		v.from, v.fromKnown = position, true
+	} else if entry, ok := s.offsets.inTail(offsetAtMost(offset - s.base)); ok {
+		v.from, v.fromKnown = int64(parseOffsetEntry(entry).position), true
+	} else if s.offsets.onFile == 0 {
+		v.fromKnown = true
+	}
+	return v
+}
+
+// offsetAtMost accepts index entries for offsets up to relative.
+func offsetAtMost(relative int64) func(entry []byte) bool {
+	return func(entry []byte) bool { return int64(parseOffsetEntry(entry).relative) <= relative }
+}
+
+// find is the first batch in v that contains offset or lies above it, and a scanner that stands after it; io.EOF if
+// there is none. The caller gives the scanner back.
+func (l *Log) find(v span, file vfs.File, offset int64) (h header, scan *scanner, err error) {
+	if !v.fromKnown {
+		var entry [offsetEntryBytes]byte
+		count, err := l.lookup(v.seg, v.offsets, v.locked, offsetAtMost(offset-v.seg.base), entry[:])
+		if err != nil {
+			return h, nil, err
+		}
+		if count > 0 {
+			v.from = int64(parseOffsetEntry(entry[:]).position)
+		}
+	}
+	scan = newScanner(file, v.from, v.size)
+	first := true
+	for {
+		h, err = scan.header()
+		if v.from > 0 && first && (err != nil || h.base > offset || h.base < v.seg.base) {
+			// Not a batch, or not the one: the index was wrong. The segment itself is asked, and the index made again.
+			scan.done()
+			if !v.locked {
+				l.repairIndexes(v.seg, "an entry points to where no batch is")
+			}
+			v.from, v.fromKnown = 0, true
+			return l.find(v, file, offset)
+		}
+		first = false
+		if err != nil && !errors.Is(err, io.EOF) {
+			err = l.storageError(l.damage(v.seg, scan.next, err))
+		}
+		if err != nil {
+			scan.done()
+			return h, nil, err
+		}
+		if h.last >= offset {
+			return h, scan, nil
+		}
+	}
+}
+
+// lookup is indexView.floor, for an index that may have to be counted or made again first.
+func (l *Log) lookup(s *segment, v indexView, locked bool, le func(entry []byte) bool, entry []byte) (count int, err error) {
+	for try := 0; ; try++ {
+		if v.onFile == unknownEntries {
+			v, err = l.countIndexes(s, v)
+		}
+		if err == nil {
+			count, err = v.floor(l.store.fs, le, entry)
+		}
+		switch {
+		case err == nil:
+			return count, nil
+		case !errors.Is(err, errIndexDamaged):
+			return 0, l.storageError(err)
+		case try > 0 || locked || !l.repairIndexes(s, "it is missing or cut off"):
+			return 0, nil // the segment is read from its beginning
+		}
+		l.mu.Lock()
+		if v.width == offsetEntryBytes {
+			v = s.offsets.view()
+		} else {
+			v = s.times.view()
+		}
+		l.mu.Unlock()
+		err = nil
+	}
+}
+
+// countIndexes finds out how many entries a sealed segment's index files have, for the one in v.
+func (l *Log) countIndexes(s *segment, v indexView) (indexView, error) {
+	offsets, err := countEntries(l.store.fs, s.path(indexExt), offsetEntryBytes, s.size)
+	if err != nil {
+		return v, err
+	}
+	times, err := countEntries(l.store.fs, s.path(timeIndexExt), timeEntryBytes, s.size)
+	if err != nil {
+		return v, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.offsets.onFile == unknownEntries {
+		s.offsets.onFile = offsets
+	}
+	if s.times.onFile == unknownEntries {
+		s.times.onFile = times
+	}
+	if v.width == offsetEntryBytes {
+		return s.offsets.view(), nil
+	}
+	return s.times.view(), nil
+}
+
+// countEntries counts, and looks at the ends: an index whose last entry is below its first was never finished, and one
+// without entries belongs to a segment without batches or, for timestamps, without newer ones.
+func countEntries(fs vfs.FS, name string, width int, segmentBytes int64) (int, error) {
+	f, err := fs.Open(name)
+	if err != nil {
+		return 0, damagedIfMissing(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	n := int(info.Size()) / width
+	if n == 0 || int64(n) > segmentBytes {
+		if n == 0 && width == offsetEntryBytes {
+			return 0, nil
+		}
+		return 0, errIndexDamaged
+	}
+	var first, last [timeEntryBytes]byte
+	if _, err := f.ReadAt(first[:width], 0); err != nil {
+		return 0, damagedIfMissing(err)
+	}
+	if _, err := f.ReadAt(last[:width], int64(n-1)*int64(width)); err != nil {
+		return 0, damagedIfMissing(err)
+	}
+	if n > 1 && !ascending(first[:width], last[:width]) {
+		return 0, errIndexDamaged
+	}
+	return n, nil
+}
+
+// ascending tells whether entry b may follow a in an index of their width: both fields grow.
+func ascending(a, b []byte) bool {
+	if len(a) == offsetEntryBytes {
+		x, y := parseOffsetEntry(a), parseOffsetEntry(b)
+		return x.relative < y.relative && x.position < y.position
+	}
+	x, y := parseTimeEntry(a), parseTimeEntry(b)
+	return x.timestamp < y.timestamp && x.relative < y.relative
+}
+
+// damage says that the segment's bytes at position are not what was written there, and what to do.
+func (l *Log) damage(s *segment, position int64, cause error) error {
+	return fmt.Errorf("%s is damaged at byte %d: %w: the bytes are kept; restore the file from a replica or a backup, or delete the partition", s.path(logExt), position, cause)
+}
+
+// readHints remember where the last reads ended: a consumer that reads on finds its place without an index.
+type readHints struct {
+	entries [4]readHint
+	turn    int
+}
+
+type readHint struct {
+	seg      *segment
+	offset   int64
+	position int64
+}
+
+func (r *readHints) find(s *segment, offset int64) (position int64, ok bool) {
+	for i := range r.entries {
+		if e := &r.entries[i]; e.seg == s && e.offset == offset {
+			return e.position, true
+		}
+	}
+	return 0, false
+}
+
+// note replaces the hint that the reader came with, or the oldest.
+func (r *readHints) note(cameWith int64, h readHint) {
+	for i := range r.entries {
+		if e := &r.entries[i]; e.seg == h.seg && (e.offset == cameWith || e.offset == h.offset) {
+			*e = h
+			return
+		}
+	}
+	r.entries[r.turn] = h
+	r.turn = (r.turn + 1) % len(r.entries)
+}
+
+func (l *Log) outOfRange(offset int64) error {
+	return protocol.Errorf(protocol.OffsetOutOfRange, "%s: offset %d is not within %d and %d", l.tp, offset, l.logStart.Load(), l.end.Load())
+}
+
+// sound tells whether header h, found by an index, may stand in the segment s after offset.
+func sound(h header, err error, s *segment, offset int64) bool {
+	return err == nil && h.base >= s.base && h.base >= offset
+}

@@ -1,0 +1,199 @@
+package logstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strings"
+
+	"github.com/ottla/ottla/logstore/vfs"
+)
+
+// Open takes the directory's lock, reads or makes meta.properties, and recovers every partition, in parallel. It refuses,
+// naming both sides and deleting nothing, a directory of another cluster or node, or of a newer format.
+func Open(dir string, o Options) (*Store, error) {
+	s := newStore(dir, o)
+	began := s.now()
+	if err := s.fs.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	lock, err := s.fs.Lock(join(dir, lockName))
+	if errors.Is(err, vfs.ErrLocked) {
+		return nil, fmt.Errorf("data directory %s is in use by another process, which holds %s: %w", dir, lockName, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	s.lock = lock
+	if err := s.open(o); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	if s.retentionCheck > 0 {
+		s.retainAgain()
+	}
+	if f := s.events.Opened; f != nil {
+		f(dir, len(s.logs), s.clean, s.now().Sub(began))
+	}
+	return s, nil
+}
+
+func (s *Store) open(o Options) error {
+	found, err := s.listRoot()
+	if err != nil {
+		return err
+	}
+	if err := s.identify(o, len(found.partitions)); err != nil {
+		return err
+	}
+	points, starts, marks := s.readCheckpoints()
+	if s.clean, err = s.takeMarker(); err != nil {
+		return err
+	}
+	for _, tp := range found.partitions {
+		s.logs[tp] = s.newLog(tp)
+		if point, ok := points[tp]; ok {
+			s.checkpoints.points[tp] = point
+		}
+	}
+	for _, dir := range found.deleted {
+		s.timers.after(0, func() { s.removeDir(dir) })
+	}
+	return inParallel(s.each(), 2*runtime.GOMAXPROCS(0), func(l *Log) error {
+		if err := l.load(points, starts, marks); err != nil {
+			l.fail("recovery", err) // this partition only
+		}
+		return nil
+	})
+}
+
+// load brings one log from its files into memory.
+func (l *Log) load(points, starts, marks map[TopicPartition]int64) error {
+	f, err := l.store.inspect(l, l.store.clean, points, starts, marks)
+	for _, name := range f.foreign {
+		l.store.foreign(join(l.dir, name))
+	}
+	p := decide(f)
+	if err == nil {
+		err = p.offline
+	}
+	if err == nil {
+		err = l.apply(f, p)
+	}
+	if err != nil {
+		l.keepOffline(f)
+		return err
+	}
+	if r := l.store.events.Recovered; r != nil && !f.clean {
+		r(l.tp, max(f.point, 0), p.end, f.read)
+	}
+	return nil
+}
+
+// keepOffline remembers what the checkpoints say of a log that is not used, so that they go on saying it.
+func (l *Log) keepOffline(f facts) {
+	l.topicID = f.topicID
+	l.logStart.Store(f.logStart)
+	l.highWatermark.Store(max(f.highWatermark, 0))
+	l.segments = nil
+}
+
+// root is what a data directory holds.
+type root struct {
+	partitions []TopicPartition
+	deleted    []string
+}
+
+// listRoot sorts the directory's names. What is not known is left alone.
+func (s *Store) listRoot() (found root, err error) {
+	entries, err := s.fs.ReadDir(s.dir)
+	if err != nil {
+		return found, fmt.Errorf("data directory %s: %w", s.dir, err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		tp, isPartition := parsePartitionDir(name)
+		switch {
+		case e.IsDir() && strings.HasSuffix(name, deleteSuffix) && strings.Contains(name, "."):
+			found.deleted = append(found.deleted, join(s.dir, name))
+		case e.IsDir() && isPartition:
+			found.partitions = append(found.partitions, tp)
+		case ownName(strings.TrimSuffix(name, tmpExt)):
+		default:
+			s.foreign(join(s.dir, name))
+		}
+	}
+	return found, nil
+}
+
+func ownName(name string) bool {
+	switch name {
+	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName:
+		return true
+	}
+	return false
+}
+
+func (s *Store) foreign(path string) {
+	if f := s.events.Foreign; f != nil {
+		f(path)
+	}
+}
+
+// identify reads meta.properties, or makes it in a directory that has no partitions.
+func (s *Store) identify(o Options, partitions int) error {
+	name := join(s.dir, metaName)
+	m, ok, err := readMetaProperties(s.fs, name)
+	if err != nil {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
+	if ok {
+		if err := m.checkIdentity(name, o.ClusterID, o.NodeID); err != nil {
+			return err
+		}
+		s.meta = m
+		if m.directoryID != [16]byte{} {
+			return nil
+		}
+		s.meta.directoryID = newID()
+	} else {
+		if partitions > 0 {
+			return fmt.Errorf("%s is missing, and there are %d partitions in the directory: restore it, or choose an empty directory; nothing was changed", name, partitions)
+		}
+		s.meta = metaProperties{o.ClusterID, o.NodeID, newID()}
+		if s.meta.clusterID == "" {
+			s.meta.clusterID = idText(newID())
+		}
+	}
+	if err := replaceFile(s.fs, name, s.meta.encode()); err != nil {
+		return err
+	}
+	return s.syncRoot()
+}
+
+// readCheckpoints reads what is known of every log. A checkpoint is a shortcut: without it the log is read as a whole.
+func (s *Store) readCheckpoints() (points, starts, marks map[TopicPartition]int64) {
+	read := func(name string) map[TopicPartition]int64 {
+		offsets, err := readOffsets(s.fs, join(s.dir, name))
+		if err != nil {
+			s.failed("reading a checkpoint, which is done without", err)
+		}
+		return offsets
+	}
+	return read(recoveryPointName), read(logStartName), read(highWatermarkName)
+}
+
+// takeMarker tells whether the directory was closed cleanly, and makes sure that nobody will think so again.
+func (s *Store) takeMarker() (clean bool, err error) {
+	name := join(s.dir, cleanShutdownName)
+	if _, err := s.fs.Stat(name); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return false, err
+	}
+	if err := s.fs.Remove(name); err != nil {
+		return false, err
+	}
+	return true, s.syncRoot()
+}

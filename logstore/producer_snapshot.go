@@ -1,0 +1,88 @@
+package logstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+)
+
+// A producer snapshot is the state before the offset in its name. Big-endian:
+//
+//	version int16 = 1 · crc uint32 (CRC-32C of all that follows) · count int32 · count × {
+//	producerId int64 · epoch int16 · lastSequence int32 · lastOffset int64 · offsetDelta int32 · timestamp int64 ·
+//	coordinatorEpoch int32 · currentTxnFirstOffset int64 (-1 none) }
+//
+// Of each producer only the last batch is kept (lastOffset -1: none).
+const (
+	snapshotVersion     = 1
+	snapshotHeaderBytes = 2 + 4 + 4
+	snapshotEntryBytes  = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8
+)
+
+func (s *producerState) encodeSnapshot() []byte {
+	b := make([]byte, snapshotHeaderBytes, snapshotHeaderBytes+len(s.producers)*snapshotEntryBytes)
+	binary.BigEndian.PutUint16(b, snapshotVersion)
+	binary.BigEndian.PutUint32(b[6:], uint32(len(s.producers)))
+	for id, p := range s.producers {
+		last := producedBatch{lastSequence: -1, lastOffset: -1}
+		if p.count > 0 {
+			last = p.last()
+		}
+		b = binary.BigEndian.AppendUint64(b, uint64(id))
+		b = binary.BigEndian.AppendUint16(b, uint16(p.epoch))
+		b = binary.BigEndian.AppendUint32(b, uint32(last.lastSequence))
+		b = binary.BigEndian.AppendUint64(b, uint64(last.lastOffset))
+		b = binary.BigEndian.AppendUint32(b, uint32(last.offsetDelta))
+		b = binary.BigEndian.AppendUint64(b, uint64(p.lastTimestamp))
+		b = binary.BigEndian.AppendUint32(b, uint32(p.coordinatorEpoch))
+		b = binary.BigEndian.AppendUint64(b, uint64(p.txnFirstOffset))
+	}
+	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[6:], castagnoli))
+	return b
+}
+
+// parseSnapshot reads the state before end, with the transactions that are open in it.
+func parseSnapshot(b []byte, end int64) (*producerState, *transactions, error) {
+	if len(b) < snapshotHeaderBytes {
+		return nil, nil, errors.New("the header is cut off")
+	}
+	if version := binary.BigEndian.Uint16(b); version != snapshotVersion {
+		return nil, nil, fmt.Errorf("version %d, of which only %d is known", version, snapshotVersion)
+	}
+	if got, want := crc32.Checksum(b[6:], castagnoli), binary.BigEndian.Uint32(b[2:]); got != want {
+		return nil, nil, fmt.Errorf("checksum is %08x, the header says %08x", got, want)
+	}
+	count := int(int32(binary.BigEndian.Uint32(b[6:])))
+	b = b[snapshotHeaderBytes:]
+	if count < 0 || count != len(b)/snapshotEntryBytes || len(b)%snapshotEntryBytes != 0 {
+		return nil, nil, fmt.Errorf("%d producers are announced in %d bytes", count, len(b))
+	}
+	s, t := newProducerState(end), newTransactions()
+	for ; len(b) > 0; b = b[snapshotEntryBytes:] {
+		id, p := parseSnapshotEntry(b)
+		s.producers[id] = p
+		if p.txnFirstOffset >= 0 {
+			t.begin(id, p.txnFirstOffset)
+		}
+	}
+	return s, t, nil
+}
+
+func parseSnapshotEntry(b []byte) (id int64, p *producer) {
+	p = newProducer()
+	p.epoch = int16(binary.BigEndian.Uint16(b[8:]))
+	p.lastTimestamp = int64(binary.BigEndian.Uint64(b[26:]))
+	p.coordinatorEpoch = int32(binary.BigEndian.Uint32(b[34:]))
+	p.txnFirstOffset = max(-1, int64(binary.BigEndian.Uint64(b[38:])))
+	last := producedBatch{
+		lastSequence: int32(binary.BigEndian.Uint32(b[10:])),
+		lastOffset:   int64(binary.BigEndian.Uint64(b[14:])),
+		offsetDelta:  int32(binary.BigEndian.Uint32(b[22:])),
+		timestamp:    p.lastTimestamp,
+	}
+	if last.lastOffset >= 0 {
+		p.add(last)
+	}
+	return int64(binary.BigEndian.Uint64(b)), p
+}

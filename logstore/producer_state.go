@@ -1,0 +1,204 @@
+package logstore
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/ottla/ottla/protocol"
+	"github.com/ottla/ottla/protocol/record"
+)
+
+// producerState is what a log knows of the idempotent and transactional producers that wrote to it: enough to refuse a
+// gap, to recognise a repetition of each one's last five batches, and to fence old epochs. It is the result of applying
+// every batch below end in order, whether as it is appended or when a log is opened; check only asks.
+//
+// Guarded by Log.appendMu. Source: kafka-surface §3.3 15–20; org.apache.kafka.storage.internals.log.ProducerAppendInfo.
+type producerState struct {
+	producers map[int64]*producer
+	// end is one past the last offset applied.
+	end int64
+}
+
+// retainedBatches is how many batches of a producer are recognised when repeated: what it may have in flight.
+const retainedBatches = 5
+
+type producer struct {
+	epoch            int16
+	coordinatorEpoch int32 // of the last marker, -1 if none
+	lastTimestamp    int64
+	txnFirstOffset   int64 // of the open transaction, -1 if none
+	// The last batches of this epoch, oldest first, in a ring.
+	batches [retainedBatches]producedBatch
+	first   int8
+	count   int8
+}
+
+type producedBatch struct {
+	lastSequence int32
+	offsetDelta  int32
+	lastOffset   int64
+	timestamp    int64
+}
+
+func (b producedBatch) firstOffset() int64 { return b.lastOffset - int64(b.offsetDelta) }
+
+// firstSequence undoes record.AddSequence.
+func (b producedBatch) firstSequence() int32 {
+	return int32((int64(b.lastSequence) - int64(b.offsetDelta)) & 0x7fffffff)
+}
+
+func newProducer() *producer {
+	return &producer{epoch: record.NoProducerEpoch, coordinatorEpoch: -1, lastTimestamp: record.NoTimestamp, txnFirstOffset: -1}
+}
+
+func newProducerState(end int64) *producerState {
+	return &producerState{producers: map[int64]*producer{}, end: end}
+}
+
+// lastSequence is NoSequence where the epoch has no batch yet: the next one is then 0.
+func (p *producer) lastSequence() int32 {
+	if p.count == 0 {
+		return record.NoSequence
+	}
+	return p.last().lastSequence
+}
+
+func (p *producer) last() producedBatch {
+	return p.batches[(p.first+p.count-1)%retainedBatches]
+}
+
+func (p *producer) add(b producedBatch) {
+	if p.count == retainedBatches {
+		p.first = (p.first + 1) % retainedBatches
+		p.count--
+	}
+	p.batches[(p.first+p.count)%retainedBatches] = b
+	p.count++
+}
+
+func (p *producer) setEpoch(epoch int16) {
+	if p.epoch != epoch {
+		p.epoch, p.first, p.count = epoch, 0, 0
+	}
+}
+
+// duplicate finds the batch among the last ones.
+func (p *producer) duplicate(b record.Batch) (producedBatch, bool) {
+	if b.ProducerEpoch() != p.epoch {
+		return producedBatch{}, false
+	}
+	first, last := b.BaseSequence(), b.LastSequence()
+	for i := range p.count {
+		if known := p.batches[(p.first+i)%retainedBatches]; known.lastSequence == last && known.firstSequence() == first {
+			return known, true
+		}
+	}
+	return producedBatch{}, false
+}
+
+// check says whether a batch may be appended at offset by origin, or that it has been.
+func (s *producerState) check(b record.Batch, m marker, origin Origin, offset int64) (duplicate producedBatch, isDuplicate bool, err error) {
+	id := b.ProducerID()
+	p := s.producers[id]
+	if p == nil || origin == Replication {
+		return duplicate, false, nil // anything goes for a producer that is new, or was forgotten
+	}
+	if origin == Client {
+		if known, ok := p.duplicate(b); ok {
+			return known, true, nil
+		}
+	}
+	if b.ProducerEpoch() < p.epoch {
+		return duplicate, false, protocol.Errorf(protocol.InvalidProducerEpoch,
+			"producer %d has epoch %d at offset %d, and epoch %d has been seen: another producer with its id took over",
+			id, b.ProducerEpoch(), offset, p.epoch)
+	}
+	if b.IsControl() {
+		if m.kind != markerNone && m.coordinatorEpoch < p.coordinatorEpoch {
+			return duplicate, false, protocol.Errorf(protocol.TransactionCoordinatorFenced,
+				"marker for producer %d is of coordinator epoch %d, and epoch %d has been seen", id, m.coordinatorEpoch, p.coordinatorEpoch)
+		}
+		return duplicate, false, nil
+	}
+	if origin == Client {
+		if err := p.checkSequence(b, id, offset); err != nil {
+			return duplicate, false, err
+		}
+	}
+	if p.txnFirstOffset >= 0 && !b.IsTransactional() {
+		return duplicate, false, protocol.Errorf(protocol.InvalidTxnState,
+			"producer %d has a transaction open since offset %d: its batches must be transactional until it ends", id, p.txnFirstOffset)
+	}
+	return duplicate, false, nil
+}
+
+// checkSequence: one after the last of the same epoch, from 2³¹-1 to 0; a new epoch begins at 0.
+func (p *producer) checkSequence(b record.Batch, id, offset int64) error {
+	first := b.BaseSequence()
+	if b.ProducerEpoch() != p.epoch {
+		if first == 0 || p.epoch == record.NoProducerEpoch {
+			return nil
+		}
+		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
+			"producer %d begins epoch %d with sequence %d at offset %d: it must begin with 0", id, b.ProducerEpoch(), first, offset)
+	}
+	if expected := record.AddSequence(p.lastSequence(), 1); first != expected && p.epoch != record.NoProducerEpoch {
+		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
+			"producer %d sends sequence %d at offset %d after %d: %d is missing or was repeated too late", id, first, offset, p.lastSequence(), expected)
+	}
+	return nil
+}
+
+// apply takes note of a batch that was appended. b may be its header only. The transaction it begins or ends is noted
+// in txns; ended is the one that a marker ended, with records of its own.
+func (s *producerState) apply(b record.Batch, m marker, txns *transactions) (ended endedTxn, isEnd bool) {
+	s.end = b.NextOffset()
+	if !b.HasProducerID() || b.IsControl() && m.kind == markerNone {
+		return ended, false
+	}
+	id := b.ProducerID()
+	p := s.producers[id]
+	if p == nil {
+		p = newProducer()
+		s.producers[id] = p
+	}
+	p.setEpoch(b.ProducerEpoch())
+	p.lastTimestamp = b.MaxTimestamp()
+	if !b.IsControl() {
+		p.add(producedBatch{b.LastSequence(), b.LastOffsetDelta(), b.LastOffset(), b.MaxTimestamp()})
+		if b.IsTransactional() && p.txnFirstOffset < 0 {
+			p.txnFirstOffset = b.BaseOffset()
+			txns.begin(id, p.txnFirstOffset)
+		}
+		return ended, false
+	}
+	p.coordinatorEpoch = m.coordinatorEpoch
+	if p.txnFirstOffset < 0 {
+		return ended, false // a marker without records changes nothing for readers
+	}
+	ended = endedTxn{
+		AbortedTxn: AbortedTxn{id, p.txnFirstOffset, b.BaseOffset(), txns.stableWithout(id, b.BaseOffset())},
+		aborted:    m.kind == markerAbort,
+	}
+	p.txnFirstOffset = -1
+	txns.end(ended.FirstOffset, ended.LastOffset)
+	return ended, true
+}
+
+// expire forgets producers that have been silent for so long; a repetition of their last batch would be taken for new.
+func (s *producerState) expire(nowMs, expirationMs int64) {
+	maps.DeleteFunc(s.producers, func(_ int64, p *producer) bool { return p.expired(nowMs, expirationMs) })
+}
+
+func (p *producer) expired(nowMs, expirationMs int64) bool {
+	return p.txnFirstOffset < 0 && nowMs-p.lastTimestamp >= expirationMs
+}
+
+func (s *producerState) list() []Producer {
+	out := make([]Producer, 0, len(s.producers))
+	for _, id := range slices.Sorted(maps.Keys(s.producers)) {
+		p := s.producers[id]
+		out = append(out, Producer{id, p.epoch, p.lastSequence(), p.lastTimestamp, p.coordinatorEpoch, p.txnFirstOffset})
+	}
+	return out
+}

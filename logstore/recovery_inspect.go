@@ -1,0 +1,267 @@
+package logstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ottla/ottla/protocol/record"
+)
+
+// Recovery has three parts. Inspect looks at a partition's directory and changes nothing; it reads only what a crash
+// can have damaged. Plan decides, by facts alone. Apply does what was decided; killed half-way, it is done again.
+
+// facts are what inspect found.
+type facts struct {
+	tp  TopicPartition
+	dir string
+	// clean: the directory was closed cleanly, so everything in it is durable.
+	clean bool
+	// What the checkpoints say; -1 if they do not.
+	point, logStart, highWatermark int64
+
+	topicID    [16]byte
+	topicIDErr error
+
+	temporary []string // names that their maker would have removed
+	swaps     []string // a compaction of Kafka's was interrupted
+	foreign   []string
+	orphans   []string // index files without a segment
+	snapshots []int64  // offsets, ascending
+	segments  []segmentFacts
+
+	epochs    leaderEpochs // of the file
+	epochsErr error
+
+	read int64 // bytes
+}
+
+// segmentFacts is a segment as its files are. Those that lie wholly below the recovery point are not looked into.
+type segmentFacts struct {
+	base      int64
+	bytes     int64
+	txnBytes  int64
+	looked    bool
+	seg       *segment // as far as its batches are good, if looked into
+	prefix    indexPrefix
+	next      int64 // offset after the last good batch
+	bad       error // what follows the last good batch, if anything does
+	badBelow  bool  // ... and lies below the recovery point
+	badOffset int64 // an offset that the bad bytes may have held
+	epochs    []epochEntry
+	// indexesDiffer: the files do not say what the batches do. Of a sealed segment; the last one's are resumed.
+	indexesDiffer bool
+}
+
+// inspect looks at a partition's directory.
+func (s *Store) inspect(l *Log, clean bool, points, starts, marks map[TopicPartition]int64) (f facts, err error) {
+	f = facts{tp: l.tp, dir: l.dir, clean: clean, point: offsetOf(points, l.tp), logStart: offsetOf(starts, l.tp), highWatermark: offsetOf(marks, l.tp)}
+	if err := s.list(&f); err != nil {
+		return f, err
+	}
+	if data, err := readFile(s.fs, join(f.dir, partitionName)); err == nil {
+		f.topicID, f.topicIDErr = parsePartitionMetadata(data)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		f.topicIDErr = err
+	}
+	if data, err := readFile(s.fs, join(f.dir, epochsName)); err == nil {
+		f.epochs, f.epochsErr = parseLeaderEpochs(data)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		f.epochsErr = err
+	}
+	return f, l.inspectSegments(&f)
+}
+
+func offsetOf(m map[TopicPartition]int64, tp TopicPartition) int64 {
+	if offset, ok := m[tp]; ok {
+		return offset
+	}
+	return -1
+}
+
+// list sorts the directory's names.
+func (s *Store) list(f *facts) error {
+	entries, err := s.fs.ReadDir(f.dir)
+	if err != nil {
+		return err
+	}
+	var indexes []string
+	bases := map[int64]*segmentFacts{}
+	for _, e := range entries {
+		name := e.Name()
+		base, ext, isSegment := parseSegmentName(name)
+		switch {
+		case e.IsDir():
+			f.foreign = append(f.foreign, name)
+		case strings.HasSuffix(name, deletedExt) || strings.HasSuffix(name, cleanedExt) || strings.HasSuffix(name, tmpExt):
+			f.temporary = append(f.temporary, name)
+		case strings.HasSuffix(name, swapExt):
+			f.swaps = append(f.swaps, name)
+		case name == epochsName || name == partitionName:
+		case isSegment && ext == logExt:
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			f.segments = append(f.segments, segmentFacts{base: base, bytes: info.Size()})
+		case isSegment && ext == snapshotExt:
+			f.snapshots = append(f.snapshots, base)
+		case isSegment && (ext == indexExt || ext == timeIndexExt || ext == txnIndexExt):
+			indexes = append(indexes, name)
+		default:
+			f.foreign = append(f.foreign, name)
+		}
+	}
+	slices.SortFunc(f.segments, func(a, b segmentFacts) int { return compareOffsets(a.base, b.base) })
+	slices.Sort(f.snapshots)
+	for i := range f.segments {
+		bases[f.segments[i].base] = &f.segments[i]
+	}
+	for _, name := range indexes {
+		base, ext, _ := parseSegmentName(name)
+		segment := bases[base]
+		if segment == nil {
+			f.orphans = append(f.orphans, name)
+		} else if ext == txnIndexExt {
+			info, err := s.fs.Stat(join(f.dir, name))
+			if err != nil {
+				return err
+			}
+			segment.txnBytes = info.Size()
+		}
+	}
+	return nil
+}
+
+// inspectSegments walks over the batches from the recovery point on: of a log that was closed cleanly, over those after
+// the last index entry.
+func (l *Log) inspectSegments(f *facts) error {
+	if len(f.segments) == 0 {
+		return nil
+	}
+	from := max(f.point, 0)
+	if f.clean {
+		from = math.MaxInt64
+	}
+	first := 0
+	for first+1 < len(f.segments) && f.segments[first+1].base <= from {
+		first++
+	}
+	next := f.segments[first].base
+	for i := first; i < len(f.segments); i++ {
+		if err := l.inspectSegment(f, i, from, next); err != nil {
+			return err
+		}
+		if f.segments[i].bad != nil {
+			return nil
+		}
+		if i+1 < len(f.segments) {
+			if err := l.compareIndexes(&f.segments[i]); err != nil {
+				return err
+			}
+		}
+		next = f.segments[i].next
+	}
+	return nil
+}
+
+// compareIndexes compares a sealed segment's index files with what its batches gave, which is then let go of: of a log
+// that is read as a whole it would be much.
+func (l *Log) compareIndexes(sf *segmentFacts) error {
+	s := sf.seg
+	s.indexTime()
+	for _, x := range []*index{&s.offsets, &s.times} {
+		b, err := readIndexFile(l.store.fs, x.path)
+		if err != nil {
+			return err
+		}
+		at := x.onFile * x.width
+		if len(b) < at || !bytes.Equal(b[at:], x.tail) {
+			sf.indexesDiffer = true
+		}
+		x.onFile, x.tail = x.count(), nil
+	}
+	return nil
+}
+
+// crcBytes is read at once where checksums are checked.
+const crcBytes = 1 << 20
+
+var crcBuffers = sync.Pool{New: func() any { return new([crcBytes]byte) }}
+
+// inspectSegment walks over one segment. Batches at or above from must have a good checksum; all must follow each
+// other, beginning at next or above.
+func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
+	sf := &f.segments[i]
+	s := l.newSegment(sf.base)
+	sf.looked, sf.seg, sf.next = true, s, max(next, sf.base)
+	t := trust{offset: from, position: sf.bytes, paired: f.clean}
+	prefix, err := readIndexPrefix(l.store.fs, s, t)
+	if err != nil {
+		return err
+	}
+	file, err := s.handle.acquire()
+	if err != nil {
+		return err
+	}
+	defer s.handle.release()
+	again, err := l.inspectBatches(f, sf, file, prefix, from)
+	if again && err == nil {
+		// The index led to where no batch is. The segment has the say.
+		sf.bad, sf.next, sf.epochs = nil, max(next, sf.base), nil
+		_, err = l.inspectBatches(f, sf, file, indexPrefix{newest: newest{record.NoTimestamp, sf.base}}, from)
+	}
+	return err
+}
+
+// inspectBatches walks on from an index prefix. again: the prefix was wrong.
+func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, prefix indexPrefix, from int64) (again bool, err error) {
+	s := sf.seg
+	s.resume(prefix)
+	sf.prefix = prefix
+	interval := l.configuration().IndexIntervalBytes
+	scan := newScanner(file, prefix.position, sf.bytes)
+	defer scan.done()
+	defer func() { f.read += scan.read }()
+	buf := crcBuffers.Get().(*[crcBytes]byte)
+	defer crcBuffers.Put(buf)
+	for {
+		position := scan.next
+		h, err := scan.header()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err == nil && (h.base < sf.next || !s.fits(h.last)) {
+			err = fmt.Errorf("%w: offset %d does not follow %d", record.ErrCorrupt, h.base, sf.next-1)
+		}
+		if position == prefix.position && position > 0 && err != nil {
+			return true, nil
+		}
+		if err == nil && h.base >= from {
+			err = scan.checkCRC(h, buf[:])
+		}
+		if err != nil && !isDamage(err) {
+			return false, err // the disk's own error proves nothing about the bytes
+		}
+		if err != nil {
+			sf.bad, sf.badBelow, sf.badOffset = err, sf.next < from, sf.next
+			return false, nil
+		}
+		if h.base >= from && h.leaderEpoch >= 0 && (len(sf.epochs) == 0 || sf.epochs[len(sf.epochs)-1].epoch < h.leaderEpoch) {
+			sf.epochs = append(sf.epochs, epochEntry{h.leaderEpoch, h.base})
+		}
+		s.appendedAgain(h, prefix, interval)
+		sf.next = h.last + 1
+	}
+}
+
+// isDamage tells bytes that are not a batch from a disk that does not answer.
+func isDamage(err error) bool {
+	return errors.Is(err, record.ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF)
+}

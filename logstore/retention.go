@@ -1,0 +1,239 @@
+package logstore
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/ottla/ottla/protocol"
+)
+
+// AdvanceLogStart gives up everything below to (DeleteRecords), durably. It never moves back: a smaller to does nothing.
+// Above the high watermark it is OffsetOutOfRange. Segments wholly below go with the next retention run.
+func (l *Log) AdvanceLogStart(to int64) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	if hw := l.highWatermark.Load(); to > hw {
+		return protocol.Errorf(protocol.OffsetOutOfRange, "%s: records up to offset %d cannot be deleted: the high watermark is %d", l.tp, to, hw)
+	}
+	l.appendMu.Lock()
+	moved := l.advanceLogStart(to)
+	l.appendMu.Unlock()
+	if !moved {
+		return nil
+	}
+	if err := l.store.checkpoints.writeLogStarts(l, false); err != nil {
+		return l.storageError(err)
+	}
+	return nil
+}
+
+// advanceLogStart moves the start in memory. The caller holds appendMu.
+func (l *Log) advanceLogStart(to int64) (moved bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if to <= l.logStart.Load() {
+		return false
+	}
+	l.logStart.Store(to)
+	l.epochs.truncateFromStart(to)
+	return true
+}
+
+// ApplyRetention deletes the oldest segments: those wholly below the log start, and those that retention.ms or
+// retention.bytes give up. Nothing at or above the high watermark goes. It forgets expired producers.
+//
+// The new log start is durable before the first file goes: a crash may leave any of them, and they are known to be
+// given up.
+func (l *Log) ApplyRetention(nowMs int64) error {
+	if l.Err() != nil {
+		return nil // it is known
+	}
+	config := l.configuration()
+	n, start, why, err := l.deletable(config, nowMs)
+	if err != nil {
+		return l.storageError(err)
+	}
+	l.appendMu.Lock()
+	defer l.appendMu.Unlock()
+	if l.Err() != nil {
+		return nil
+	}
+	l.producers.expire(nowMs, l.store.producerExpirationMs)
+	if n == 0 {
+		return nil
+	}
+	return l.deleteOldest(n, start, why, config)
+}
+
+func (l *Log) configuration() LogConfig {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.config
+}
+
+// oldSegment is what retention weighs of a segment.
+type oldSegment struct {
+	seg     *segment
+	bytes   int64
+	next    int64 // base of the next segment, or the log's end
+	active  bool
+	newest  newest
+	hasTime bool
+}
+
+// deletable counts the segments to delete, from the oldest, and says where the log will start and why.
+func (l *Log) deletable(c LogConfig, nowMs int64) (n int, start int64, why string, err error) {
+	segments := l.oldSegments()
+	total := int64(0)
+	for _, s := range segments {
+		total += s.bytes
+	}
+	hw, logStart := l.highWatermark.Load(), l.logStart.Load()
+	for _, s := range segments {
+		if s.next > hw || s.active && s.bytes == 0 {
+			break
+		}
+		reason := ""
+		switch {
+		case s.next <= logStart && !s.active:
+			reason = "below the log start"
+		case !c.Delete:
+		case c.RetentionBytes >= 0 && total-s.bytes >= c.RetentionBytes:
+			reason = "retention.bytes"
+		case c.RetentionMs >= 0:
+			expired, err := l.expired(s, nowMs-c.RetentionMs)
+			if err != nil {
+				return 0, 0, "", err
+			}
+			if expired {
+				reason = "retention.ms"
+			}
+		}
+		if reason == "" {
+			break
+		}
+		n, start, why = n+1, max(logStart, s.next), reason
+		total -= s.bytes
+	}
+	return n, start, why, nil
+}
+
+func (l *Log) oldSegments() []oldSegment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]oldSegment, len(l.segments))
+	for i, s := range l.segments {
+		out[i] = oldSegment{s, s.size, l.end.Load(), true, s.newest, s.newestKnown}
+		if i+1 < len(l.segments) {
+			out[i].next, out[i].active = l.segments[i+1].base, false
+		}
+	}
+	return out
+}
+
+// expired tells whether all records of the segment are older than a time. Where they bear none, the file's counts.
+func (l *Log) expired(s oldSegment, beforeMs int64) (bool, error) {
+	if !s.hasTime {
+		n, err := l.newestOf(s.seg)
+		if err != nil {
+			return false, err
+		}
+		s.newest = n
+	}
+	if s.newest.timestamp >= 0 {
+		return s.newest.timestamp < beforeMs, nil
+	}
+	info, err := l.store.fs.Stat(s.seg.path(logExt))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return info.ModTime().UnixMilli() < beforeMs, nil
+}
+
+// deleteOldest deletes n segments. If that is all, a new one is made first. The caller holds appendMu.
+func (l *Log) deleteOldest(n int, start int64, why string, config LogConfig) error {
+	if n > len(l.segments) || start > l.highWatermark.Load() {
+		return nil // a truncation came in between
+	}
+	if n == len(l.segments) {
+		if l.end.Load() != start {
+			return nil // appended to meanwhile: next time
+		}
+		if _, err := l.roll(start, config); err != nil {
+			return err
+		}
+	}
+	l.advanceLogStart(start)
+	if err := l.store.checkpoints.writeLogStarts(l, false); err != nil {
+		return l.storageError(err)
+	}
+	l.mu.Lock()
+	old := slices.Clone(l.segments[:n])
+	l.segments = slices.Delete(l.segments, 0, n)
+	l.unsealed = slices.DeleteFunc(l.unsealed, func(u *segment) bool { return u.base < l.segments[0].base })
+	bytes := int64(0)
+	for _, s := range old {
+		bytes += s.size
+	}
+	l.mu.Unlock()
+	if err := l.deleteFiles(old, time.Duration(max(config.FileDeleteDelayMs, 0))*time.Millisecond); err != nil {
+		l.store.failed("deleting segments of "+l.tp.String(), err)
+	}
+	if f := l.store.events.Deleted; f != nil {
+		f(l.tp, n, bytes, start, why)
+	}
+	return nil
+}
+
+// deleteFiles renames the files of segments that the log has let go of, and removes them after the delay. Slices that
+// were handed out stay readable.
+func (l *Log) deleteFiles(segments []*segment, delay time.Duration) error {
+	var marked []string
+	var errs []error
+	for _, s := range segments {
+		for _, ext := range []string{logExt, indexExt, timeIndexExt, txnIndexExt, snapshotExt} {
+			name := s.path(ext)
+			err := l.store.fs.Rename(name, name+deletedExt)
+			switch {
+			case err == nil:
+				marked = append(marked, name+deletedExt)
+			case !errors.Is(err, fs.ErrNotExist):
+				errs = append(errs, err)
+			}
+		}
+		s.handle.rename(s.path(logExt) + deletedExt)
+		s.handle.drop()
+	}
+	l.mu.Lock()
+	l.dirDirty = true
+	l.mu.Unlock()
+	remove := func() {
+		for _, name := range marked {
+			if err := removeFile(l.store.fs, name); err != nil {
+				l.store.failed("removing "+name, err)
+			}
+		}
+	}
+	if delay == 0 {
+		remove()
+	} else if len(marked) > 0 {
+		l.store.timers.after(delay, remove)
+	}
+	return errors.Join(errs...)
+}
+
+// firstBase is the base of the first segment, -1 for a log that was offline from the start.
+func (l *Log) firstBase() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.segments) == 0 {
+		return -1
+	}
+	return l.segments[0].base
+}

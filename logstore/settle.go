@@ -1,0 +1,157 @@
+package logstore
+
+import (
+	"errors"
+	"os"
+	"slices"
+
+	"github.com/ottla/ottla/logstore/vfs"
+)
+
+// What a log has beside its batches can be made again from them. So none of it is on the path of an acknowledgement:
+// it is written when there is much of it, and durable only when the recovery point, below which a start does not look
+// for it, goes past. This file is all of that.
+
+// settle makes durable what a start will not rebuild below the point it returns. The caller holds checkpointer.writing.
+func (l *Log) settle() (point int64, err error) {
+	l.mu.Lock()
+	point = l.synced
+	sealed := slices.Clone(l.unsealed)
+	var txns []*segment
+	for _, s := range l.segments {
+		if s.txnsDirty {
+			s.txnsDirty = false
+			txns = append(txns, s)
+		}
+	}
+	epochs := l.epochs.dirty
+	l.mu.Unlock()
+
+	for _, s := range txns {
+		err = errors.Join(err, syncIfThere(l.store.fs, s.path(txnIndexExt)))
+	}
+	if epochs {
+		err = errors.Join(err, l.writeEpochs())
+	}
+	for _, s := range sealed {
+		err = errors.Join(err, l.syncSealed(s))
+	}
+	if len(txns)+len(sealed) > 0 || epochs {
+		err = errors.Join(err, l.store.fs.SyncDir(l.directory()))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		for _, s := range txns {
+			s.txnsDirty = true
+		}
+		return 0, err
+	}
+	l.unsealed = slices.DeleteFunc(l.unsealed, func(s *segment) bool { return slices.Contains(sealed, s) })
+	return min(point, l.synced), nil // a truncation may have come in between
+}
+
+// syncSealed syncs the indexes of a sealed segment, and the producer snapshot taken when it was sealed.
+func (l *Log) syncSealed(s *segment) error {
+	err := errors.Join(syncIfThere(l.store.fs, s.path(indexExt)), syncIfThere(l.store.fs, s.path(timeIndexExt)))
+	l.mu.Lock()
+	next := slices.IndexFunc(l.segments, func(other *segment) bool { return other.base > s.base })
+	snapshot := ""
+	if next >= 0 {
+		snapshot = l.segments[next].path(snapshotExt)
+	}
+	l.mu.Unlock()
+	if snapshot != "" {
+		err = errors.Join(err, syncIfThere(l.store.fs, snapshot))
+	}
+	return err
+}
+
+// syncIfThere: a file that is not there was deleted with its segment, or is made again when it is missed.
+func syncIfThere(fs vfs.FS, name string) error {
+	if err := syncFile(fs, name); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// writeEpochs replaces leader-epoch-checkpoint. The caller holds checkpointer.writing: the file must not go back.
+func (l *Log) writeEpochs() error {
+	l.mu.Lock()
+	data, name := l.epochs.encode(), join(l.dir, epochsName)
+	l.epochs.dirty = false
+	l.mu.Unlock()
+	if err := replaceFile(l.store.fs, name, data); err != nil {
+		l.mu.Lock()
+		l.epochs.dirty = true
+		l.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// writeIndexes moves index entries from memory to the files, which it makes if need be. They are not synced. On an
+// error the entries stay in memory until the next occasion. The caller holds appendMu.
+func (l *Log) writeIndexes(s *segment) {
+	if err := errors.Join(l.writeIndex(&s.offsets), l.writeIndex(&s.times)); err != nil {
+		l.store.failed("writing the indexes of "+s.path(logExt), err)
+	}
+}
+
+func (l *Log) writeIndex(x *index) error {
+	l.mu.Lock()
+	entries, at := x.pending()
+	l.mu.Unlock()
+	f, err := l.store.fs.OpenFile(x.path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		_, err = f.WriteAt(entries, at)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	x.written(len(entries))
+	l.dirDirty = true
+	l.mu.Unlock()
+	return nil
+}
+
+// shortenReplay writes down what a restart would otherwise have to walk over the log's end for.
+func (l *Log) shortenReplay() error {
+	l.appendMu.Lock()
+	defer l.appendMu.Unlock()
+	if l.Err() != nil {
+		return nil
+	}
+	l.writeIndexes(l.active())
+	l.takeSnapshot(l.end.Load())
+	return nil
+}
+
+// takeSnapshot writes the producers' state at offset, the log's end. It is not synced: one that a crash damaged is
+// told by its checksum, and an older one is used. Those at segments' bases stay with their segments; another one gives
+// way to the next. The caller holds appendMu.
+func (l *Log) takeSnapshot(offset int64) {
+	name := join(l.dir, segmentName(offset, snapshotExt))
+	if err := writeFile(l.store.fs, name, l.producers.encodeSnapshot(), false); err != nil {
+		l.store.failed("writing "+name, err)
+		return
+	}
+	if old := l.snapshotAt; old >= 0 && old != offset {
+		if at := l.segmentAt(old); at < 0 || l.segments[at].base != old {
+			if err := removeFile(l.store.fs, join(l.dir, segmentName(old, snapshotExt))); err != nil {
+				l.store.failed("removing a producer snapshot", err)
+			}
+		}
+	}
+	l.snapshotAt = offset
+}
+
+func (l *Log) directory() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dir
+}

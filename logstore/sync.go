@@ -1,0 +1,150 @@
+package logstore
+
+// flushWaiter waits until everything below offset is on disk.
+type flushWaiter struct {
+	offset int64
+	done   chan error // with room for the answer
+}
+
+// Flush returns when everything appended before it is on disk, in either mode.
+func (l *Log) Flush() error {
+	l.mu.Lock()
+	if err := l.Err(); err != nil || l.synced >= l.end.Load() {
+		l.mu.Unlock()
+		return err
+	}
+	w := flushWaiter{l.end.Load(), make(chan error, 1)}
+	l.waiters = append(l.waiters, w)
+	l.mu.Unlock()
+	l.store.flusher.enqueue(l)
+	return <-w.done
+}
+
+// afterAppend moves flushed in page-cache mode, and says when the append is to be synced. mu is held.
+func (l *Log) afterAppend(end int64) syncWhen {
+	if l.config.durable() {
+		return syncNow
+	}
+	l.flushed.Store(end)
+	if l.unsyncedBytes > maxLazyBytes || l.unsyncedCount >= l.config.FlushMessages {
+		return syncNow
+	}
+	if l.lazy {
+		return syncLater
+	}
+	l.lazy = true
+	return syncSoon
+}
+
+// syncJob is one round of a log's sync: what it covers, taken under mu, and what must be done for it, without.
+type syncJob struct {
+	target   int64 // everything below is covered
+	cuts     int   // Log.cuts when it was taken
+	segments []*segment
+	bytes    int64
+	dir      string
+	dirDirty bool
+	newborn  bool
+}
+
+// syncDirty makes durable what was appended before it began. Run by one worker of the flusher at a time.
+func (l *Log) syncDirty() {
+	began := l.store.now()
+	job, ok := l.takeSyncJob()
+	if ok {
+		if what, err := l.runSyncJob(job); err != nil {
+			// Not tried again: the kernel may have dropped the pages that it could not write, and would now say that
+			// all is well. What is above flushed is unknown until the file is read past the page cache.
+			err = l.fail(what, err)
+			ok = false
+		}
+		for _, s := range job.segments {
+			s.handle.release()
+		}
+	}
+	var waiters []flushWaiter
+	moved := false
+	if ok {
+		moved, waiters = l.finishSyncJob(job)
+	}
+	l.store.flusher.synced(l)
+	for _, w := range waiters {
+		w.done <- nil
+	}
+	if moved {
+		l.tellFlushed(job.target, nil)
+		if f := l.store.events.Flushed; f != nil {
+			f(l.tp, job.target, l.store.now().Sub(began))
+		}
+	}
+	if ok {
+		l.store.checkpoints.note(l, job.bytes)
+	}
+}
+
+func (l *Log) takeSyncJob() (job syncJob, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.Err() != nil {
+		return job, false
+	}
+	job = syncJob{l.end.Load(), l.cuts, l.unsynced, l.unsyncedBytes, l.dir, l.dirDirty, l.newborn}
+	for _, s := range job.segments {
+		s.dirty = false
+	}
+	l.unsynced, l.unsyncedBytes, l.unsyncedCount, l.dirDirty, l.newborn = nil, 0, 0, false, false
+	return job, true
+}
+
+// runSyncJob syncs files before the directory that names them, and that one before the data directory.
+func (l *Log) runSyncJob(job syncJob) (what string, err error) {
+	for _, s := range job.segments {
+		if err := s.handle.file.Sync(); err != nil {
+			return "syncing " + s.handle.path, err
+		}
+	}
+	if job.newborn {
+		if err := syncFile(l.store.fs, join(job.dir, partitionName)); err != nil {
+			return "syncing " + partitionName, err
+		}
+	}
+	if job.dirDirty || job.newborn {
+		if err := l.store.fs.SyncDir(job.dir); err != nil {
+			return "syncing directory " + job.dir, err
+		}
+	}
+	if job.newborn {
+		if err := l.store.fs.SyncDir(l.store.dir); err != nil {
+			return "syncing directory " + l.store.dir, err
+		}
+	}
+	return "", nil
+}
+
+// finishSyncJob moves synced, and flushed in fsync mode, up to the job's target. After a truncation it moves nothing:
+// what was synced may have been cut since.
+func (l *Log) finishSyncJob(job syncJob) (moved bool, waiters []flushWaiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cuts != job.cuts {
+		if len(l.waiters) > 0 {
+			defer l.store.flusher.enqueue(l)
+		}
+		return false, nil
+	}
+	l.synced = max(l.synced, job.target)
+	if l.config.durable() && l.flushed.Load() < job.target {
+		l.flushed.Store(job.target)
+		moved = true
+	}
+	waiting := l.waiters[:0]
+	for _, w := range l.waiters {
+		if w.offset <= l.synced {
+			waiters = append(waiters, w)
+		} else {
+			waiting = append(waiting, w)
+		}
+	}
+	l.waiters = waiting
+	return moved, waiters
+}

@@ -1,0 +1,246 @@
+package logstore
+
+import (
+	"errors"
+	"io"
+
+	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/protocol/record"
+)
+
+// maxInflated bounds what a batch may become when its records are looked at. Produce checks a lower bound.
+const maxInflated = 1 << 30
+
+// OffsetForTimestamp finds the first record in [LogStart, upTo) with a timestamp of at least ts. Only what is flushed
+// is looked at.
+func (l *Log) OffsetForTimestamp(ts, upTo int64) (offset, timestamp int64, leaderEpoch int32, ok bool, err error) {
+	var found stamped
+	err = l.eachSpan(upTo, func(v span, file vfs.File, from, upTo int64) (more bool, err error) {
+		newest, err := l.newestOf(v.seg)
+		if err != nil || newest.timestamp < ts {
+			return true, err
+		}
+		found, ok, err = l.firstSince(v, file, ts, from, upTo)
+		return !ok, err
+	})
+	return found.offset, found.timestamp, found.leaderEpoch, ok, err
+}
+
+// MaxTimestamp finds the first record in [LogStart, upTo) with the largest timestamp. Only what is flushed is looked at.
+func (l *Log) MaxTimestamp(upTo int64) (offset, timestamp int64, leaderEpoch int32, ok bool, err error) {
+	var found stamped
+	err = l.eachSpan(upTo, func(v span, file vfs.File, from, upTo int64) (more bool, err error) {
+		newest, err := l.newestOf(v.seg)
+		if err != nil || ok && newest.timestamp <= found.timestamp {
+			return true, err
+		}
+		if newest.offset >= upTo || newest.offset < from {
+			newest.timestamp, err = l.newestWithin(v, file, from, upTo) // the segment's newest is out of range
+		}
+		if err != nil || newest.timestamp < 0 || ok && newest.timestamp <= found.timestamp {
+			return true, err
+		}
+		if first, exists, err := l.firstSince(v, file, newest.timestamp, from, upTo); err != nil || exists {
+			found, ok = first, true
+			return true, err
+		}
+		return true, nil
+	})
+	return found.offset, found.timestamp, found.leaderEpoch, ok, err
+}
+
+// stamped is a record with its time.
+type stamped struct {
+	offset, timestamp int64
+	leaderEpoch       int32
+}
+
+// eachSpan visits the segments that have records in [LogStart, min(upTo, Flushed)), with the part of that range which
+// is in them.
+func (l *Log) eachSpan(upTo int64, visit func(v span, file vfs.File, from, upTo int64) (more bool, err error)) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	for next, more := l.logStart.Load(), true; more; {
+		l.mu.Lock()
+		limit := min(upTo, l.flushed.Load())
+		next = max(next, l.logStart.Load())
+		i := max(l.segmentAt(next), 0)
+		if next >= limit {
+			l.mu.Unlock()
+			return nil
+		}
+		v := l.spanAt(i, next)
+		l.mu.Unlock()
+		file, err := v.seg.handle.acquire()
+		if errors.Is(err, errGone) {
+			continue // deleted meanwhile: the log starts later now
+		}
+		if err != nil {
+			return l.storageError(err)
+		}
+		more, err = visit(v, file, next, min(limit, v.next))
+		v.seg.handle.release()
+		if err != nil {
+			return err
+		}
+		if v.last {
+			return nil
+		}
+		next = v.next
+	}
+	return nil
+}
+
+// newestOf is the largest timestamp in a segment. For one that was sealed before the start its time index is asked, and
+// the batch that it names.
+func (l *Log) newestOf(s *segment) (newest, error) {
+	l.mu.Lock()
+	n, known, view := s.newest, s.newestKnown, s.times.view()
+	l.mu.Unlock()
+	if known {
+		return n, nil
+	}
+	var entry [timeEntryBytes]byte
+	count, err := l.lookup(s, view, false, func([]byte) bool { return true }, entry[:])
+	if err != nil {
+		return n, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !s.newestKnown && count > 0 {
+		e := parseTimeEntry(entry[:])
+		s.newest, s.newestKnown = newest{e.timestamp, s.base + int64(e.relative)}, true
+	}
+	return s.newest, nil
+}
+
+// firstSince is the first record of v in [from, upTo) that is at least as new as ts.
+func (l *Log) firstSince(v span, file vfs.File, ts, from, upTo int64) (found stamped, ok bool, err error) {
+	h, scan, err := l.findTime(v, file, ts, from)
+	if errors.Is(err, io.EOF) {
+		return found, false, nil
+	}
+	if err != nil {
+		return found, false, err
+	}
+	defer scan.done()
+	var buf []byte
+	for {
+		if h.base >= upTo {
+			return found, false, nil
+		}
+		if h.maxTimestamp >= ts {
+			found, buf, ok, err = l.firstRecordSince(file, v, h, ts, from, buf)
+			if err != nil || ok {
+				return found, ok && found.offset < upTo, err
+			}
+		}
+		if h, err = scan.header(); err != nil {
+			if errors.Is(err, io.EOF) {
+				return found, false, nil
+			}
+			return found, false, l.storageError(l.damage(v.seg, scan.next, err))
+		}
+	}
+}
+
+// findTime is the first batch at or above from that may hold a record as new as ts. No batch before the one that the
+// time index names is as new as the entry.
+func (l *Log) findTime(v span, file vfs.File, ts, from int64) (header, *scanner, error) {
+	atMost := func(entry []byte) bool { return parseTimeEntry(entry).timestamp <= ts }
+	l.mu.Lock()
+	entry, ok := v.seg.times.inTail(atMost)
+	var e timeEntry
+	if ok {
+		e = parseTimeEntry(entry)
+	}
+	view := v.seg.times.view()
+	l.mu.Unlock()
+	if !ok {
+		var onFile [timeEntryBytes]byte
+		count, err := l.lookup(v.seg, view, false, atMost, onFile[:])
+		if err != nil {
+			return header{}, nil, err
+		}
+		if count > 0 {
+			e, ok = parseTimeEntry(onFile[:]), true
+		}
+	}
+	named := v.seg.base + int64(e.relative)
+	if !ok || named <= from {
+		return l.findAt(v, file, from)
+	}
+	h, scan, err := l.findAt(v, file, named)
+	if err == nil && h.base <= named && h.maxTimestamp == e.timestamp {
+		return h, scan, nil
+	}
+	if err == nil {
+		scan.done()
+	} else if !errors.Is(err, io.EOF) {
+		return h, nil, err
+	}
+	l.repairIndexes(v.seg, "an entry of the time index names a batch of another time")
+	return l.findAt(v, file, from)
+}
+
+// findAt is find for another offset than v was made for.
+func (l *Log) findAt(v span, file vfs.File, offset int64) (header, *scanner, error) {
+	v.from, v.fromKnown = 0, false
+	l.mu.Lock()
+	if entry, ok := v.seg.offsets.inTail(offsetAtMost(offset - v.seg.base)); ok {
+		v.from, v.fromKnown = int64(parseOffsetEntry(entry).position), true
+	}
+	v.offsets = v.seg.offsets.view()
+	l.mu.Unlock()
+	return l.find(v, file, offset)
+}
+
+// firstRecordSince looks into the batch h for a record at or above from that is at least as new as ts.
+func (l *Log) firstRecordSince(file vfs.File, v span, h header, ts, from int64, buf []byte) (found stamped, grown []byte, ok bool, err error) {
+	if h.v2 == nil { // formats v0 and v1 go by the message's own time
+		return stamped{h.base, h.maxTimestamp, h.leaderEpoch}, buf, h.base >= from, nil
+	}
+	batch, err := readBatch(file, h, buf)
+	if err != nil {
+		return found, buf, false, l.storageError(l.damage(v.seg, h.position, err))
+	}
+	for r, err := range batch.Records(maxInflated) {
+		if err != nil {
+			return found, batch, false, l.storageError(l.damage(v.seg, h.position, err))
+		}
+		if r.Timestamp >= ts && r.Offset >= from {
+			return stamped{r.Offset, r.Timestamp, h.leaderEpoch}, batch, true, nil
+		}
+	}
+	return found, batch, false, nil
+}
+
+// newestWithin is the largest timestamp of the records of v in [from, upTo), by looking at all batches.
+func (l *Log) newestWithin(v span, file vfs.File, from, upTo int64) (int64, error) {
+	newest := int64(record.NoTimestamp)
+	h, scan, err := l.findAt(v, file, from)
+	for ; err == nil && h.base < upTo; h, err = scan.header() {
+		if h.base >= from || h.maxTimestamp <= newest || h.v2 == nil {
+			newest = max(newest, h.maxTimestamp)
+			continue
+		}
+		batch, err := readBatch(file, h, nil) // it begins below from
+		if err != nil {
+			scan.done()
+			return newest, l.storageError(l.damage(v.seg, h.position, err))
+		}
+		for r, err := range batch.Records(maxInflated) {
+			if err == nil && r.Offset >= from {
+				newest = max(newest, r.Timestamp)
+			}
+		}
+	}
+	if scan != nil {
+		scan.done()
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return newest, l.storageError(err)
+	}
+	return newest, nil
+}

@@ -1,0 +1,142 @@
+package logstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/ottla/ottla/logstore/vfs"
+)
+
+// A segment's transaction index names the aborted transactions whose marker stands in the segment, by marker offset.
+// Big-endian: version int16 = 0 · producerId int64 · firstOffset int64 · lastOffset int64 (the marker's) ·
+// lastStableOffset int64. There is no file while there are no entries. It must be on disk before the recovery point
+// passes an entry's marker; above it recovery writes the entries again.
+const (
+	txnIndexVersion  = 0
+	txnIndexOffset   = 2 // of the first field
+	abortedTxnBytes  = txnIndexOffset + 4*8
+	txnEntriesAtOnce = 120
+)
+
+func (t AbortedTxn) encode() []byte {
+	b := binary.BigEndian.AppendUint16(nil, txnIndexVersion)
+	b = binary.BigEndian.AppendUint64(b, uint64(t.ProducerID))
+	b = binary.BigEndian.AppendUint64(b, uint64(t.FirstOffset))
+	b = binary.BigEndian.AppendUint64(b, uint64(t.LastOffset))
+	return binary.BigEndian.AppendUint64(b, uint64(t.LastStableOffset))
+}
+
+func parseAbortedTxn(b []byte) (AbortedTxn, error) {
+	if version := binary.BigEndian.Uint16(b); version != txnIndexVersion {
+		return AbortedTxn{}, fmt.Errorf("version %d, of which only %d is known", version, txnIndexVersion)
+	}
+	field := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[txnIndexOffset+8*i:])) }
+	t := AbortedTxn{field(0), field(1), field(2), field(3)}
+	if t.ProducerID < 0 || t.FirstOffset < 0 || t.LastOffset < t.FirstOffset {
+		return t, fmt.Errorf("transaction of producer %d from %d to %d", t.ProducerID, t.FirstOffset, t.LastOffset)
+	}
+	return t, nil
+}
+
+// writeAbortedTxns writes entries from index at on. Aborts are rare: the file is not kept open.
+func writeAbortedTxns(fs vfs.FS, name string, at int, txns []AbortedTxn) error {
+	var b []byte
+	for _, t := range txns {
+		b = append(b, t.encode()...)
+	}
+	f, err := fs.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, int64(at*abortedTxnBytes))
+	return errors.Join(err, f.Close())
+}
+
+// eachAbortedTxn reads the first count entries in order until yield says no.
+func eachAbortedTxn(fs vfs.FS, name string, count int, yield func(AbortedTxn) bool) error {
+	if count == 0 {
+		return nil
+	}
+	f, err := fs.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buf := make([]byte, min(count, txnEntriesAtOnce)*abortedTxnBytes)
+	for i := 0; i < count; {
+		n := min(count-i, txnEntriesAtOnce)
+		if _, err := f.ReadAt(buf[:n*abortedTxnBytes], int64(i*abortedTxnBytes)); err != nil && err != io.EOF {
+			return err
+		}
+		for j := range n {
+			t, err := parseAbortedTxn(buf[j*abortedTxnBytes:])
+			if err != nil {
+				return fmt.Errorf("%s: entry %d: %w", name, i+j, err)
+			}
+			if !yield(t) {
+				return nil
+			}
+		}
+		i += n
+	}
+	return nil
+}
+
+// AbortedTxn is an aborted transaction: its producer's records in [FirstOffset, LastOffset] are not to be shown to a
+// read_committed consumer. LastOffset is the marker's.
+type AbortedTxn struct {
+	ProducerID              int64
+	FirstOffset, LastOffset int64
+	LastStableOffset        int64 // when the marker was written
+}
+
+// AbortedTransactions are those that overlap [from, upTo), by first offset.
+func (l *Log) AbortedTransactions(from, upTo int64) ([]AbortedTxn, error) {
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
+	var found []AbortedTxn
+	for _, v := range l.txnViews(from) {
+		more := true
+		err := eachAbortedTxn(l.store.fs, v.path, v.count, func(t AbortedTxn) bool {
+			if t.LastOffset >= from && t.FirstOffset < upTo {
+				found = append(found, t)
+			}
+			// A later entry can only be of a transaction that was open at this one's marker, or began after it.
+			more = t.LastStableOffset < upTo
+			return more
+		})
+		if errors.Is(err, os.ErrNotExist) {
+			continue // retention took the segment meanwhile
+		}
+		if err != nil {
+			return nil, l.storageError(err)
+		}
+		if !more {
+			break
+		}
+	}
+	slices.SortFunc(found, func(a, b AbortedTxn) int { return compareOffsets(a.FirstOffset, b.FirstOffset) })
+	return found, nil
+}
+
+type txnView struct {
+	path  string
+	count int
+}
+
+// txnViews are the transaction indexes from the segment that holds offset on, those without entries left out.
+func (l *Log) txnViews(offset int64) (views []txnView) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.segments[max(l.segmentAt(offset), 0):] {
+		if s.txns > 0 {
+			views = append(views, txnView{s.path(txnIndexExt), s.txns})
+		}
+	}
+	return views
+}
