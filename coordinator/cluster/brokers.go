@@ -22,9 +22,14 @@ type Registration struct {
 
 // StartBroker decides on the start of a broker: it is registered, alive, and the partitions that it leads begin a new
 // leader epoch, so that nothing said in its last life counts for this one. Partitions that wait for it get it as leader.
+// The first broker of a new cluster also begins its metadata (Bootstrap).
 func (i *Image) StartBroker(r Registration) ([]Record, error) {
 	if err := i.checkDirectories(r); err != nil {
 		return nil, err
+	}
+	var records []Record
+	if len(i.features) == 0 {
+		records = Bootstrap()
 	}
 	register := &record.RegisterBrokerRecord{BrokerID: r.ID, IncarnationID: r.Incarnation, Rack: r.Rack, LogDirs: r.LogDirs,
 		// Entries only ever add to the offset: no earlier registration had this epoch.
@@ -38,7 +43,7 @@ func (i *Image) StartBroker(r Registration) ([]Record, error) {
 		register.Features = append(register.Features, record.RegisterBrokerBrokerFeature{
 			Name: name, MinSupportedVersion: features[name].Min, MaxSupportedVersion: features[name].Max})
 	}
-	return append([]Record{register}, i.leadAgain(r.ID)...), nil
+	return append(append(records, register), i.leadAgain(r.ID)...), nil
 }
 
 func (i *Image) checkDirectories(r Registration) error {

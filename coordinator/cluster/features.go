@@ -1,6 +1,10 @@
 package cluster
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+
 	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
@@ -15,6 +19,18 @@ const (
 // SupportedFeatures are the levels of features that this build serves. A feature comes in with the code that serves it.
 func SupportedFeatures() map[string]VersionRange {
 	return map[string]VersionRange{MetadataVersion: {MetadataVersionLevel, MetadataVersionLevel}}
+}
+
+// CheckFeatures refuses an image that this build cannot serve: one with a feature finalized at a level that is not among
+// SupportedFeatures, which a newer build wrote.
+func (i *Image) CheckFeatures() error {
+	supported := SupportedFeatures()
+	for _, name := range slices.Sorted(maps.Keys(i.features)) {
+		if r := supported[name]; !r.contains(i.features[name]) {
+			return fmt.Errorf("the feature %s is finalized at level %d; this build serves %d to %d", name, i.features[name], r.Min, r.Max)
+		}
+	}
+	return nil
 }
 
 // FeatureUpgrade says in which direction an update may go. Source: org.apache.kafka.clients.admin.FeatureUpdate.UpgradeType.

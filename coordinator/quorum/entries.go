@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -99,6 +100,40 @@ func (e *entries) startsAfter(s *snapshots) error {
 	if first > snapshot+1 {
 		return fmt.Errorf("%s begins at offset %d, but the newest snapshot ends at offset %d: what is between is missing",
 			e.dir, first, snapshot)
+	}
+	return nil
+}
+
+// rehearse applies the snapshot and the entries to see whether that can be done, before raft does it and writes entries of
+// its own: a log that this build cannot serve is left as it was.
+func (e *entries) rehearse(s *snapshots) error {
+	image := cluster.Empty()
+	if metas, _ := s.List(); len(metas) > 0 {
+		_, body, err := s.Open(metas[0].ID)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		if image, _, err = readImage(body); err != nil {
+			return fmt.Errorf("%s/%s: %w", e.dir, metas[0].ID, err)
+		}
+	}
+	for n := range e.mu.replay {
+		l := &e.mu.replay[n]
+		if l.Type != raft.LogCommand || l.Index <= s.index() {
+			continue
+		}
+		after, _, err := applyEntry(image, l)
+		if errors.Is(err, errStale) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: the entry at offset %d: %w", e.dir, l.Index, err)
+		}
+		image = after
+	}
+	if err := image.CheckFeatures(); err != nil {
+		return fmt.Errorf("%s: %w", e.dir, err)
 	}
 	return nil
 }

@@ -85,6 +85,9 @@ func (q *Quorum) open(ctx context.Context, o Options) (err error) {
 	if err := q.logs.startsAfter(snapshots); err != nil {
 		return err
 	}
+	if err := q.logs.rehearse(snapshots); err != nil {
+		return err
+	}
 	logger := newLogger(o.Log)
 	q.transport = newTransport(q.id, logger)
 	conf := raft.DefaultConfig()
