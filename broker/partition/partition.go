@@ -2,8 +2,12 @@ package partition
 
 import (
 	"iter"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/ottla/ottla/logstore"
+	"github.com/ottla/ottla/protocol"
 	"github.com/ottla/ottla/protocol/record"
 )
 
@@ -12,7 +16,44 @@ type Partition struct {
 	topic *Topic
 	index int32
 	log   *logstore.Log
+	now   func() time.Time
+
+	// appending serialises appends and changes of role, so that no append straddles two leader epochs. Taken before mu.
+	appending sync.Mutex
+	// publishing orders what the log is told about the high watermark. Taken with neither of the others held.
+	publishing sync.Mutex
+
+	mu struct { // guards the fields below; never held across a call into the log
+		sync.Mutex
+		replica
+		// gone is why the partition can no longer be asked: deleted, or its log is offline. Nil while it can.
+		gone   error
+		queues [marks]queue
+		// logEnd is where the log ends as far as appends have been accounted for: the flusher may be ahead of that.
+		logEnd int64
+		// unread are the batches above the high watermark, passed the bytes below it since the partition was opened.
+		unread sizes
+		passed int64
+		// committed are the functions of OnCommitted. Copied to change it.
+		committed []*func(int64)
+	}
 }
+
+// open takes a log into service: with no role, until the first assignment.
+func open(t *Topic, index int32, log *logstore.Log, self int32, now func() time.Time) *Partition {
+	p := &Partition{topic: t, index: index, log: log, now: now}
+	end := log.Flushed()
+	p.mu.logEnd = log.End()
+	p.mu.replica = replica{
+		self: self, leader: -1, epoch: -1, partitionEpoch: -1, lagMax: replicaLagMax,
+		end: end, highWatermark: min(log.HighWatermark(), end),
+	}
+	log.OnFlushed(p.onFlushed)
+	return p
+}
+
+// replicaLagMax is the default of replica.lag.time.max.ms.
+const replicaLagMax = 30 * time.Second
 
 // Topic is the topic that the partition belongs to.
 func (p *Partition) Topic() *Topic { return p.topic }
@@ -20,21 +61,19 @@ func (p *Partition) Topic() *Topic { return p.topic }
 // Index is the partition's number.
 func (p *Partition) Index() int32 { return p.index }
 
-// Produce appends a batch of a client, which record.Validate has passed, as the leader. It returns with the batch written,
-// not flushed: whoever promised acks=all watches for the high watermark to reach LastOffset+1, of a duplicate too.
-//
-// Errors: NotLeaderForPartition, NotEnoughReplicas (acks=all and fewer in-sync replicas than min.insync.replicas asks
-// for), KafkaStorageError, RecordListTooLarge, and those of logstore.Log.Append. Nothing was appended then.
-func (p *Partition) Produce(b record.Batch, acksAll bool) (logstore.Appended, error) { panic("soon") }
-
-// Append appends a coordinator's batch as the leader of that epoch, with the demands of acks=all, and returns the offset
-// of its last record. It returns with the batch written, not flushed: see OnCommitted.
-func (p *Partition) Append(b record.Batch, leaderEpoch int32) (lastOffset int64, err error) {
-	panic("soon")
+// Leader is the node that leads the partition, as far as this broker knows, and its epoch; -1 for none.
+func (p *Partition) Leader() (node, epoch int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.leader, p.mu.epoch
 }
 
-// MaxBatchBytes is the largest batch that the topic takes (max.message.bytes).
-func (p *Partition) MaxBatchBytes() int { return p.topic.Config().MaxMessageBytes }
+// Leads reports whether this broker leads the partition.
+func (p *Partition) Leads() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.role == leading
+}
 
 // LogStart is the first offset that may be read.
 func (p *Partition) LogStart() int64 { return p.log.LogStart() }
@@ -42,29 +81,187 @@ func (p *Partition) LogStart() int64 { return p.log.LogStart() }
 // End is the offset that the next record gets.
 func (p *Partition) End() int64 { return p.log.End() }
 
+// Size is the bytes of all its segments.
+func (p *Partition) Size() int64 { return p.log.Size() }
+
 // Committed is the high watermark: everything below it is on disk on every in-sync replica.
-func (p *Partition) Committed() int64 { panic("soon") }
+func (p *Partition) Committed() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.highWatermark
+}
+
+// Err is why the partition can no longer be asked, nil while it can.
+func (p *Partition) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.gone
+}
 
 // OnCommitted calls f with the high watermark each time that it rises, until cancel is called. f runs on the goroutine
 // that made it rise, with no lock held; two calls may come in either order, so the larger counts. f must be quick.
-func (p *Partition) OnCommitted(f func(highWatermark int64)) (cancel func()) { panic("soon") }
+func (p *Partition) OnCommitted(f func(highWatermark int64)) (cancel func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	entry := &f
+	p.mu.committed = append(slices.Clone(p.mu.committed), entry)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.mu.committed = slices.DeleteFunc(slices.Clone(p.mu.committed), func(e *func(int64)) bool { return e == entry })
+	}
+}
 
 // Batches reads the batches of [from, upTo), as logstore.Log.Batches does.
 func (p *Partition) Batches(from, upTo int64) iter.Seq2[record.Batch, error] {
 	return p.log.Batches(from, upTo)
 }
 
-// Leader is the node that leads the partition, as far as this broker knows, and its epoch; -1 for none.
-func (p *Partition) Leader() (node, epoch int32) { panic("soon") }
+// assign takes what the cluster has agreed on about the partition. It reports whether this broker leads a new epoch.
+func (p *Partition) assign(a assignment) (led bool) {
+	p.appending.Lock()
+	n := p.change(func(now time.Time) {
+		before := p.mu.epoch
+		if a.leader == p.mu.self {
+			p.mu.lead(a, p.mu.logEnd, now)
+			led = p.mu.epoch > before
+			return
+		}
+		p.mu.follow(a)
+	})
+	p.appending.Unlock()
+	n.tell()
+	return led
+}
 
-// Leads reports whether this broker leads the partition.
-func (p *Partition) Leads() bool { panic("soon") }
+// configure takes the topic's configuration, now and whenever it changes.
+func (p *Partition) configure() {
+	c := p.topic.Config()
+	p.log.SetConfig(logConfig(c))
+	flushed := p.log.Flushed() // page-cache mode counts at once what lay unsynced
+	p.change(func(now time.Time) {
+		p.mu.minInsync = c.MinInsyncReplicas
+		p.mu.flushed(min(flushed, p.mu.logEnd), now)
+		p.mu.advance(now)
+	}).tell()
+}
 
-// Watch arms w to fire when the high watermark reaches at, or when the partition can no longer tell. It returns false,
-// and will not fire, where that is so already: then w.Err says which of the two.
-func (p *Partition) Watch(w *Watch, at int64) (armed bool) { panic("soon") }
+// onFlushed hears from the log's flusher.
+func (p *Partition) onFlushed(end int64, err error) {
+	if err != nil {
+		p.end(protocol.KafkaStorageError)
+		return
+	}
+	p.change(func(now time.Time) { p.mu.flushed(min(end, p.mu.logEnd), now) }).tell()
+}
 
-// Unwatch disarms w. It returns false if w has fired: then Notice was or will be called.
-func (p *Partition) Unwatch(w *Watch) bool { panic("soon") }
+// end takes the partition out of service: who waits hears why, and so does who asks from now on. The first reason stays.
+func (p *Partition) end(why protocol.Code) {
+	p.change(func(time.Time) {
+		p.mu.gone = why
+		p.mu.resign()
+	}).tell()
+}
 
-type waiters struct{}
+// news is what a change has to tell, once no lock is held.
+type news struct {
+	p     *Partition
+	rose  bool // the high watermark
+	fired waiters
+}
+
+// change lets f change what mu guards, and finds out who waits for what has become of it.
+func (p *Partition) change(f func(now time.Time)) news {
+	now := p.now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := news{p: p}
+	if p.mu.gone != nil {
+		return n
+	}
+	epoch, hw, end := p.mu.epoch, p.mu.highWatermark, p.mu.replica.end
+	f(now)
+	n.rose = p.mu.highWatermark > hw
+	if n.rose {
+		n.fired = p.rise()
+	}
+	if p.mu.replica.end > end {
+		n.fired.join(p.mu.queues[FlushedEnd].fire(p.mu.replica.end))
+	}
+	switch {
+	case p.mu.gone != nil:
+		n.fired.join(p.dismiss(p.mu.gone))
+	case p.mu.epoch != epoch:
+		n.fired.join(p.dismiss(protocol.NotLeaderForPartition))
+	}
+	return n
+}
+
+// rise takes out who waited for the high watermark's new position. mu is held.
+func (p *Partition) rise() waiters {
+	bytes := p.mu.unread.pop(p.mu.highWatermark)
+	p.mu.passed += bytes
+	fired := p.mu.queues[HighWatermark].fire(p.mu.highWatermark)
+	for w := fired.first; w != nil && bytes > 0; w = w.next {
+		w.Bytes = p.mu.passed - w.passed
+	}
+	return fired
+}
+
+// dismiss takes out everybody, with an error. mu is held.
+func (p *Partition) dismiss(why error) (fired waiters) {
+	for m := range p.mu.queues {
+		fired.join(p.mu.queues[m].soon.takeAll())
+		fired.join(p.mu.queues[m].later.takeAll())
+	}
+	for w := fired.first; w != nil; w = w.next {
+		w.Err = why
+	}
+	return fired
+}
+
+// tell calls whom the news is for.
+func (n news) tell() {
+	if n.rose {
+		n.p.publish()
+	}
+	for w := n.fired.first; w != nil; {
+		next := w.next
+		w.next = nil // its owner may arm it again
+		w.Owner.Notice(w)
+		w = next
+	}
+}
+
+// publish tells the log, and then the coordinators, how far the partition is committed. Whoever comes last brings the
+// newest value.
+func (p *Partition) publish() {
+	p.publishing.Lock()
+	p.mu.Lock()
+	hw, told := p.mu.highWatermark, p.mu.committed
+	p.mu.Unlock()
+	p.log.SetHighWatermark(hw)
+	p.publishing.Unlock()
+	for _, f := range told {
+		(*f)(hw)
+	}
+}
+
+// notIn is why the partition is not what it was in a leader epoch. mu is held.
+func (p *Partition) notIn(epoch int32) error {
+	switch {
+	case p.mu.gone != nil:
+		return p.mu.gone
+	case p.mu.epoch != epoch:
+		return protocol.NotLeaderForPartition
+	}
+	return nil
+}
+
+// position is where a mark stands. mu is held.
+func (p *Partition) position(m Mark) int64 {
+	if m == FlushedEnd {
+		return p.mu.replica.end
+	}
+	return p.mu.highWatermark
+}

@@ -1,0 +1,142 @@
+package partition
+
+import (
+	"github.com/ottla/ottla/protocol"
+)
+
+// The time stamps that ask for a position instead of a time. Source: org.apache.kafka.common.requests.ListOffsetsRequest.
+const (
+	Latest         int64 = -1
+	Earliest       int64 = -2
+	LargestTime    int64 = -3
+	EarliestLocal  int64 = -4
+	LatestTiered   int64 = -5
+	EarliestUpload int64 = -6
+)
+
+// Position is a record's place: its offset, time stamp and leader epoch, each -1 where there is none.
+type Position struct {
+	Offset      int64
+	Timestamp   int64
+	LeaderEpoch int32
+}
+
+var nowhere = Position{Offset: -1, Timestamp: -1, LeaderEpoch: -1}
+
+// Lookup finds where a time stamp, or one of the positions above, lies for a reader.
+//
+// Errors: OffsetNotAvailable while the high watermark has not reached the leader's epoch, and those of Read.
+func (p *Partition) Lookup(timestamp int64, reader Reader, a Access) (Position, error) {
+	v, err := p.view(a)
+	if err != nil {
+		return nowhere, err
+	}
+	upTo := v.highWatermark
+	switch reader {
+	case Committed:
+		upTo = min(p.log.LastStableOffset(), upTo)
+	case Follower:
+		upTo = v.flushed
+	}
+	found, err := p.lookup(timestamp, upTo, v)
+	if err == nil && !v.recovered && reader != Follower && found != p.earliest(v) {
+		// What the predecessor committed may lie above our high watermark: neither "the end" nor "not there" is known.
+		return nowhere, protocol.OffsetNotAvailable
+	}
+	return found, err
+}
+
+func (p *Partition) lookup(timestamp, upTo int64, v view) (Position, error) {
+	switch timestamp {
+	case Latest:
+		return Position{Offset: upTo, Timestamp: -1, LeaderEpoch: v.epoch}, nil
+	case Earliest, EarliestLocal: // the same until records move to tiers
+		return p.earliest(v), nil
+	case LatestTiered, EarliestUpload:
+		return nowhere, nil
+	}
+	find := func() (int64, int64, int32, bool, error) { return p.log.OffsetForTimestamp(timestamp, upTo) }
+	if timestamp == LargestTime {
+		find = func() (int64, int64, int32, bool, error) { return p.log.MaxTimestamp(upTo) }
+	}
+	offset, found, epoch, ok, err := find()
+	if err != nil || !ok {
+		return nowhere, err
+	}
+	return Position{Offset: offset, Timestamp: found, LeaderEpoch: epoch}, nil
+}
+
+func (p *Partition) earliest(v view) Position {
+	start := p.log.LogStart()
+	epoch := p.log.EpochAt(start)
+	if v.leads && start >= v.epochStart {
+		epoch = v.epoch // the log learns of an epoch with its first append
+	}
+	return Position{Offset: start, Timestamp: -1, LeaderEpoch: epoch}
+}
+
+// EpochEnd tells where a leader epoch ended: the largest epoch that is not above it, and one past that one's last offset.
+// Errors: as Read.
+func (p *Partition) EpochEnd(epoch int32, a Access) (EpochEnd, error) {
+	v, err := p.view(a)
+	if err != nil {
+		return unknownEpoch, err
+	}
+	return p.epochEnd(epoch, v), nil
+}
+
+var unknownEpoch = EpochEnd{Epoch: -1, EndOffset: -1}
+
+// epochEnd counts the leader's own epoch, of which the log learns with its first append.
+func (p *Partition) epochEnd(epoch int32, v view) EpochEnd {
+	latest, end := p.log.LatestEpoch(), p.log.End()
+	switch {
+	case epoch == -1 || v.leads && epoch > v.epoch:
+		return unknownEpoch
+	case v.leads && epoch == v.epoch:
+		return EpochEnd{epoch, end}
+	case v.leads && latest >= 0 && epoch >= latest:
+		return EpochEnd{latest, v.epochStart}
+	case v.leads && latest < 0:
+		return EpochEnd{epoch, v.epochStart} // older than all that is known: it ended where that begins (KIP-279)
+	}
+	largest, endOffset := p.log.EndOffsetForEpoch(epoch)
+	return EpochEnd{largest, endOffset}
+}
+
+// DeleteRecords gives up everything below offset, durably, and returns the low watermark: the least log start of the live
+// replicas. Below the log start it does nothing.
+//
+// Errors: OffsetOutOfRange below 0 or above the high watermark, PolicyViolation on a topic without cleanup.policy=delete,
+// and those of Read.
+func (p *Partition) DeleteRecords(offset int64) (lowWatermark int64, err error) {
+	v, err := p.view(Access{CurrentLeaderEpoch: -1})
+	if err != nil {
+		return -1, err
+	}
+	if !p.topic.Config().Delete {
+		return -1, protocol.Errorf(protocol.PolicyViolation,
+			"Records of topic %s can only be deleted with cleanup.policy=delete.", p.topic.Name)
+	}
+	if offset == Latest {
+		offset = v.highWatermark
+	}
+	if offset < 0 || offset > v.highWatermark {
+		return -1, protocol.OffsetOutOfRange
+	}
+	if err := p.log.AdvanceLogStart(offset); err != nil {
+		return -1, err
+	}
+	return p.lowWatermark(), nil
+}
+
+// lowWatermark is the least log start of this replica and its followers.
+func (p *Partition) lowWatermark() int64 {
+	low := p.log.LogStart()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.mu.followers {
+		low = min(low, f.logStart)
+	}
+	return low
+}
