@@ -3,25 +3,25 @@ module github.com/ottla/ottla
 go 1.26.8
 
 require (
-	github.com/IBM/sarama v1.61.1
-	github.com/confluentinc/confluent-kafka-go/v2 v2.11.1
-	github.com/hashicorp/go-hclog v1.6.3
-	github.com/hashicorp/go-immutable-radix v1.3.1
-	github.com/hashicorp/raft v1.8.0
-	github.com/klauspost/compress v1.20.3
-	github.com/pierrec/lz4/v4 v4.1.33
-	github.com/prometheus/client_golang v1.25.0
-	github.com/segmentio/kafka-go v0.4.51
-	github.com/spf13/cobra v1.10.2
-	github.com/spf13/viper v1.21.0
-	github.com/twmb/franz-go v1.22.2
-	github.com/twmb/franz-go/pkg/kadm v1.19.0
-	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c
-	github.com/twmb/franz-go/pkg/kmsg v1.15.0
-	go.yaml.in/yaml/v3 v3.0.5
-	golang.org/x/sync v0.24.0
-	golang.org/x/sys v0.49.0
-	pgregory.net/rapid v1.3.0
+	github.com/IBM/sarama v1.61.1 // tests: a client that users have
+	github.com/confluentinc/confluent-kafka-go/v2 v2.11.1 // tests: a client that users have; cgo, so never in the broker
+	github.com/hashicorp/go-hclog v1.6.3 // raft's logger, whose lines we hand to slog
+	github.com/hashicorp/go-immutable-radix v1.3.1 // the metadata image: a persistent map that raft brings along already
+	github.com/hashicorp/raft v1.8.0 // consensus of the metadata log: bought, not written
+	github.com/klauspost/compress v1.20.3 // gzip, snappy and zstd of record batches
+	github.com/pierrec/lz4/v4 v4.1.33 // lz4 frames of record batches
+	github.com/prometheus/client_golang v1.25.0 // /metrics
+	github.com/segmentio/kafka-go v0.4.51 // tests: the client that was asked for
+	github.com/spf13/cobra v1.10.2 // the commands of cmd/ottla
+	github.com/spf13/viper v1.21.0 // flag > environment > file > default
+	github.com/twmb/franz-go v1.22.2 // tests and benchmarks: a client
+	github.com/twmb/franz-go/pkg/kadm v1.19.0 // tests: an admin client
+	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // benchmarks: franz-go's in-memory broker is the yardstick
+	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // Kafka's protocol messages
+	go.yaml.in/yaml/v3 v3.0.5 // our configuration file, with the line of a mistake
+	golang.org/x/sync v0.24.0 // errgroup: parallel recovery
+	golang.org/x/sys v0.49.0 // fdatasync, flock, sendfile, statfs
+	pgregory.net/rapid v1.3.0 // tests: properties and models
 )
 
 require (

@@ -27,7 +27,7 @@ func echo(t *testing.T, handler api.Handler) *front {
 		table[key] = &row{key: key, min: protocol.MinVersion(key), handler: handler}
 	}
 	f := newFront(&api.Server{Authorizer: security.AllowAll{}}, table, limits{
-		IdleTimeout: 10 * time.Minute, InFlight: 8, Connections: 100, ConnectionsPerIP: 100,
+		IdleTimeout: 10 * time.Minute, InFlight: 8, Connections: connectionLimits{Total: 100, PerIP: 100},
 	}, protocol.FrameLimits{FrameBytesMax: 1 << 20, ConnectionBytesMax: 1 << 20, Budget: protocol.NewBudget(8 << 20)}, prometheus.NewRegistry())
 	f.log = slog.New(slog.DiscardHandler)
 	t.Cleanup(func() {
@@ -332,7 +332,7 @@ func TestANewerApiVersionsIsAnsweredAtVersion0(t *testing.T) {
 func TestConnectionsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := echo(t, func(_ *api.Server, r *api.Request) {})
-		f.limits.Connections = 2
+		f.setConnectionLimits(connectionLimits{Total: 2, PerIP: 100})
 		a, b := dial(f), dial(f)
 		expectClosed(t, dial(f))
 		a.Close()

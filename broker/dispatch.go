@@ -29,7 +29,7 @@ func (f *front) dispatch(ex *exchange) {
 		ex.Close(protocol.Errorf(protocol.UnsupportedVersion, "%s version %d is not served", header.Key, header.Version))
 		return
 	}
-	message, err := protocol.Decode(header, body)
+	message, err := ex.frame.Decode(header, body)
 	if err != nil {
 		ex.Close(fmt.Errorf("%s version %d: %w", header.Key, header.Version, err))
 		return

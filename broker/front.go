@@ -22,8 +22,23 @@ type limits struct {
 	IdleTimeout time.Duration
 	// InFlight is how many requests of one connection may be unanswered or unsent before its socket is not read.
 	InFlight int
-	// Connections and ConnectionsPerIP are how many may be open. Source: max.connections, max.connections.per.ip.
-	Connections, ConnectionsPerIP int
+	// Connections says how many may be open.
+	Connections connectionLimits
+}
+
+// connectionLimits bounds the connections that are open. They can change while the broker runs.
+// Source: max.connections, max.connections.per.ip, max.connections.per.ip.overrides.
+type connectionLimits struct {
+	Total, PerIP int
+	// PerIPOf goes before PerIP for single addresses.
+	PerIPOf map[string]int
+}
+
+func (l connectionLimits) of(ip string) int {
+	if n, ok := l.PerIPOf[ip]; ok {
+		return n
+	}
+	return l.PerIP
 }
 
 // front is the network side: the listeners' accept loops, the connections, and the way from a frame to its handler.
@@ -44,8 +59,9 @@ type front struct {
 
 	mu struct { // guards the fields below
 		sync.Mutex
-		conns map[*conn]struct{}
-		perIP map[string]int
+		conns  map[*conn]struct{}
+		perIP  map[string]int
+		limits connectionLimits
 	}
 }
 
@@ -54,7 +70,15 @@ func newFront(s *api.Server, table map[protocol.Key]*row, l limits, frames proto
 		metrics: newMetrics(reg, table), log: slog.Default(), now: time.Now}
 	f.mu.conns = map[*conn]struct{}{}
 	f.mu.perIP = map[string]int{}
+	f.mu.limits = l.Connections
 	return f
+}
+
+// setConnectionLimits takes other limits. Connections beyond them stay; no more are let in.
+func (f *front) setConnectionLimits(l connectionLimits) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.limits = l
 }
 
 // dropParked answers what is parked for a connection that ended: nobody waits for it any more.
@@ -106,7 +130,7 @@ func (f *front) admit(c *conn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	host := c.info.Host()
-	if f.draining.Load() || len(f.mu.conns) >= f.limits.Connections || f.mu.perIP[host] >= f.limits.ConnectionsPerIP {
+	if f.draining.Load() || len(f.mu.conns) >= f.mu.limits.Total || f.mu.perIP[host] >= f.mu.limits.of(host) {
 		return false
 	}
 	f.mu.conns[c] = struct{}{}

@@ -29,6 +29,7 @@ type Server struct {
 
 	ClusterService
 	GroupsService
+	ConfigService
 	Data
 
 	// Endpoint is where a client of connection c reaches a broker: the same answer in Metadata, DescribeCluster,

@@ -1,0 +1,159 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ottla/ottla/broker/api"
+	"github.com/ottla/ottla/broker/partition"
+	"github.com/ottla/ottla/config"
+	"github.com/ottla/ottla/coordinator/quorum"
+	"github.com/ottla/ottla/logstore"
+	"github.com/ottla/ottla/logstore/vfs"
+)
+
+// Options are what a broker is opened with. Zero fields but Config get the defaults named.
+type Options struct {
+	Config   *config.Broker
+	FS       vfs.FS                // vfs.OS()
+	Now      func() time.Time      // time.Now
+	Log      *slog.Logger          // slog.Default()
+	Registry prometheus.Registerer // a new one
+	// LogLevel is the level of Log, which clients may see and change as the logger root (KIP-412).
+	LogLevel *slog.LevelVar // one that is connected to nothing
+}
+
+// Broker is a running broker.
+type Broker struct {
+	fs       vfs.FS
+	now      func() time.Time
+	log      *slog.Logger
+	registry prometheus.Registerer
+	level    *slog.LevelVar
+	began    time.Time
+
+	// static is what the process was started with; config adds what was set while it ran.
+	static *config.Broker
+	config atomic.Pointer[config.Broker]
+
+	sockets    []socket
+	advertiser *advertiser
+	store      *logstore.Store
+	quorum     *quorum.Quorum
+	partitions *partition.Set
+	groups     *api.GroupCoordinator
+	server     *api.Server
+	front      *front
+}
+
+// Open starts a broker: when it returns, clients are served. It is the order of a start.
+func Open(o Options) (*Broker, error) {
+	b := newBroker(o)
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{"open the listeners", b.bindListeners}, // first, since a taken port is the commonest failure and costs nothing to find
+		{"open the data directory", b.openStore},
+		{"open the metadata log", b.openQuorum},
+		{"register", b.register},
+		{"build the server", b.build},
+		{"open the partitions and coordinators", b.follow},
+		{"serve clients", b.serve},
+	} {
+		if err := step.do(); err != nil {
+			return nil, errors.Join(fmt.Errorf("cannot %s: %w", step.what, err), b.abort())
+		}
+	}
+	b.logReady()
+	return b, nil
+}
+
+func newBroker(o Options) *Broker {
+	b := &Broker{fs: o.FS, now: o.Now, log: o.Log, registry: o.Registry, level: o.LogLevel, static: o.Config}
+	if b.fs == nil {
+		b.fs = vfs.OS()
+	}
+	if b.now == nil {
+		b.now = time.Now
+	}
+	if b.log == nil {
+		b.log = slog.Default()
+	}
+	if b.registry == nil {
+		b.registry = prometheus.NewRegistry()
+	}
+	if b.level == nil {
+		b.level = new(slog.LevelVar)
+	}
+	b.began = b.now()
+	b.config.Store(b.static)
+	return b
+}
+
+// openStore takes the data directory and recovers its logs.
+func (b *Broker) openStore() (err error) {
+	b.store, err = logstore.Open(b.static.DataDir(), logstore.Options{
+		FS: b.fs, Now: b.now, NodeID: b.static.NodeID(), ClusterID: b.static.String(config.ClusterID), PageCache: b.static.PageCache(),
+		Events: b.storeEvents(), RetentionCheckMs: b.static.Int64(config.LogRetentionCheckIntervalMs),
+		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs),
+	})
+	return err
+}
+
+// openQuorum opens the metadata log and waits until a controller is known.
+func (b *Broker) openQuorum() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), quorumTimeout)
+	defer cancel()
+	b.quorum, err = quorum.Open(ctx, quorum.Options{Store: b.store, FS: b.fs, NodeID: b.static.NodeID(), Now: b.now, Log: b.log})
+	return err
+}
+
+// quorumTimeout is how long a start waits for the metadata log: for a controller, and for an entry to be applied.
+const quorumTimeout = 10 * time.Second
+
+// ClusterID names the cluster.
+func (b *Broker) ClusterID() string { return b.store.ClusterID() }
+
+// Addresses are the sockets' addresses, by listener name.
+func (b *Broker) Addresses() map[string][]net.Addr {
+	all := map[string][]net.Addr{}
+	for _, s := range b.sockets {
+		all[s.name] = append(all[s.name], s.Addr())
+	}
+	return all
+}
+
+// Close drains and stops: requests that are being served are answered as long as ctx allows, everything is flushed, and
+// the data directory is marked clean.
+func (b *Broker) Close(ctx context.Context) error {
+	b.closeSockets()
+	b.front.drain(ctx)
+	b.groups.Runtime.Close()
+	err := errors.Join(b.quorum.Close(), b.store.Close())
+	b.log.Info("stopped", "error", err)
+	return err
+}
+
+// abort closes what a start had opened before it failed.
+func (b *Broker) abort() error {
+	var errs []error
+	b.closeSockets()
+	if b.groups != nil {
+		b.groups.Runtime.Close()
+	}
+	if b.quorum != nil {
+		errs = append(errs, b.quorum.Close())
+	}
+	if b.store != nil {
+		errs = append(errs, b.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,87 @@
+package broker
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/ottla/ottla/broker/partition"
+	"github.com/ottla/ottla/logstore"
+)
+
+// storeEvents turns what happens to files into log lines.
+func (b *Broker) storeEvents() logstore.Events {
+	return logstore.Events{
+		Recovered: func(tp logstore.TopicPartition, recoveryPoint, end, bytes int64) {
+			b.log.Debug("recovered", at(tp), "recoveryPoint", recoveryPoint, "end", end, "bytesRead", bytes)
+		},
+		Truncated: func(tp logstore.TopicPartition, end, bytes int64, why string) {
+			level := slog.LevelWarn
+			if bytes == 0 {
+				level = slog.LevelDebug
+			}
+			b.log.Log(context.Background(), level, "cut off the end of a log", at(tp), "end", end, "bytes", bytes, "why", why)
+		},
+		Rolled: func(tp logstore.TopicPartition, base int64) {
+			b.log.Debug("rolled a segment", at(tp), "baseOffset", base)
+		},
+		Deleted: func(tp logstore.TopicPartition, segments int, bytes, start int64, why string) {
+			b.log.Info("deleted segments", at(tp), "segments", segments, "bytes", bytes, "logStart", start, "why", why)
+		},
+		IndexRebuilt: func(tp logstore.TopicPartition, file, why string) {
+			b.log.Info("made an index again from the log", at(tp), "file", file, "why", why)
+		},
+		Offline: func(tp logstore.TopicPartition, err error) {
+			b.log.Error("partition is offline; its files are kept", at(tp), "error", err)
+		},
+		Foreign: func(path string) {
+			b.log.Warn("left alone what is not ours in the data directory", "path", path)
+		},
+		Failed: func(what string, err error) {
+			b.log.Error("could not write; trying again later, no record is at risk", "what", what, "error", err)
+		},
+	}
+}
+
+// partitionEvents turns what happens to partitions into log lines.
+func (b *Broker) partitionEvents() partition.Events {
+	return partition.Events{
+		Led: func(p *partition.Partition, epoch int32) {
+			b.log.Debug("leads a partition", "topic", p.Topic().Name, "partition", p.Index(), "leaderEpoch", epoch)
+		},
+		Failed: func(tp logstore.TopicPartition, err error) {
+			b.log.Error("partition cannot be served", at(tp), "error", err)
+		},
+		Stray: func(tp logstore.TopicPartition) {
+			b.log.Warn("put aside a partition that the metadata does not know; nothing was deleted", at(tp))
+		},
+	}
+}
+
+func at(tp logstore.TopicPartition) slog.Attr {
+	return slog.Group("", "topic", tp.Topic, "partition", tp.Partition)
+}
+
+// logReady is the one line that says that the broker serves, where, and what it tells its clients.
+func (b *Broker) logReady() {
+	listeners := map[string]any{}
+	for name, addresses := range b.Addresses() {
+		var bound []string
+		for _, a := range addresses {
+			bound = append(bound, a.String())
+		}
+		advertised := "auto"
+		if e := b.advertiser.listeners[name].advertised; e.Host != "" {
+			advertised = joinEndpoint(e)
+		}
+		listeners[name] = map[string]any{"bound": bound, "advertised": advertised}
+	}
+	b.log.Info("ready", "listeners", listeners, "nodeId", b.static.NodeID(), "clusterId", b.ClusterID(),
+		"durability", b.durability(), "tookMs", float64(b.now().Sub(b.began).Microseconds())/1000)
+}
+
+func (b *Broker) durability() string {
+	if b.static.PageCache() {
+		return "pagecache"
+	}
+	return "fsync"
+}
