@@ -148,12 +148,12 @@ func checkListeners(b *Broker) error {
 		return b.bad(ListenerSecurityProtocolMap, "such as INTERNAL:PLAINTEXT,EXTERNAL:PLAINTEXT", "%v", err)
 	}
 	controller := b.controllerListeners()
-	open := map[string]bool{}
+	open := map[string]Listener{}
 	for i, l := range all {
 		if controller[l.Name] {
 			continue
 		}
-		open[l.Name] = true
+		open[l.Name] = l
 		switch protocol := protocols[l.Name]; {
 		case protocol == "":
 			return b.bad(Listeners, "add "+l.Name+":PLAINTEXT to listener.security.protocol.map", "listener %s has no protocol", l.Name)
@@ -172,13 +172,13 @@ func checkListeners(b *Broker) error {
 	if len(open) == 0 {
 		return b.bad(Listeners, "add one, such as PLAINTEXT://localhost:9092", "none of them is for clients: all are in controller.listener.names")
 	}
-	if name := b.InterBrokerListener(); b.isSet(InterBrokerListenerName) && !open[name] {
+	if _, ok := open[b.InterBrokerListener()]; b.isSet(InterBrokerListenerName) && !ok {
 		return b.bad(InterBrokerListenerName, "name one of listeners", "there is no such listener")
 	}
 	return checkAdvertised(b, open, controller)
 }
 
-func checkAdvertised(b *Broker, open, controller map[string]bool) error {
+func checkAdvertised(b *Broker, open map[string]Listener, controller map[string]bool) error {
 	if b.AdvertisedAuto() {
 		return nil
 	}
@@ -187,12 +187,13 @@ func checkAdvertised(b *Broker, open, controller map[string]bool) error {
 		return b.bad(AdvertisedListeners, "auto, or such as PLAINTEXT://broker.example:9092", "%v", err)
 	}
 	for _, l := range all {
+		listener, ok := open[l.Name]
 		switch {
-		case !open[l.Name] && !controller[l.Name]:
+		case !ok && !controller[l.Name]:
 			return b.bad(AdvertisedListeners, "name those of listeners", "there is no listener %s", l.Name)
 		case l.Host == "" || l.Host == "0.0.0.0" || l.Host == "::":
 			return b.bad(AdvertisedListeners, "name an address that clients can reach", "clients cannot connect to %s", l)
-		case l.Port == 0:
+		case l.Port == 0 && listener.Port != 0: // where the listener's own port is picked at start, that is advertised
 			return b.bad(AdvertisedListeners, "name a port that clients can reach", "clients cannot connect to port 0 of %s", l)
 		}
 	}
