@@ -22,8 +22,6 @@ package api
 
 import (
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -52,14 +50,7 @@ type produce struct {
 	resp   kmsg.ProduceResponse
 	slots  []slot
 	failed bool
-
-	wait Wait
-	mu   struct { // guards the fields below and the answers of slots that wait
-		sync.Mutex
-		// waiting counts the slots that wait for their high watermark, and the handler itself while it arms them.
-		waiting int
-		done    bool
-	}
+	waits  waitAll
 }
 
 // slot is a partition to write to.
@@ -68,9 +59,6 @@ type slot struct {
 	partition *partition.Partition
 	records   []byte
 	answer    *kmsg.ProduceResponseTopicPartition
-	appended  partition.Appended
-	waits     bool
-	watch     partition.Watch
 }
 
 // target is a topic to write to.
@@ -82,6 +70,7 @@ type target struct {
 // Produce serves key 0.
 func Produce(s *Server, r *Request) {
 	p := &produce{server: s, r: r, req: r.Message.(*kmsg.ProduceRequest)}
+	p.waits = waitAll{server: s, r: r, owner: p}
 	total := 0
 	for i := range p.req.Topics {
 		total += len(p.req.Topics[i].Partitions)
@@ -92,11 +81,11 @@ func Produce(s *Server, r *Request) {
 	}
 	p.layOut(total)
 	for i := range p.slots {
-		if err := p.append(&p.slots[i]); err != nil {
+		if err := p.append(i); err != nil {
 			p.refuse(p.slots[i].answer, p.slots[i].to.topic.Name, p.slots[i].partition, err)
 		}
 	}
-	p.await()
+	p.waits.start(p.req.TimeoutMillis)
 }
 
 // layOut makes the answers, and a slot for each partition that may be written to. As in Kafka, a partition that is named
@@ -105,7 +94,6 @@ func (p *produce) layOut(total int) {
 	answers := make([]kmsg.ProduceResponseTopicPartition, 0, total)
 	targets := make([]target, len(p.req.Topics))
 	p.resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(p.req.Topics))
-	p.slots = make([]slot, 0, min(total, 1))
 	var seen repeats[*partition.Partition]
 	refused := p.refusal()
 	for i := range p.req.Topics {
@@ -203,7 +191,8 @@ func (p *produce) find(to *target, err error, index int32) (*partition.Partition
 }
 
 // append checks one partition's records and appends them.
-func (p *produce) append(s *slot) error {
+func (p *produce) append(i int) error {
+	s := &p.slots[i]
 	if isTransactional(s.records) {
 		return protocol.Errorf(protocol.UnsupportedVersion, "This broker has no transactions yet: produce without a transactional.id.")
 	}
@@ -212,12 +201,17 @@ func (p *produce) append(s *slot) error {
 		s.answer.ErrorRecords = errorRecords(valid.RecordErrors)
 		return err
 	}
-	if s.appended, err = s.partition.Produce(valid.Batch, p.req.Acks == acksAll); err != nil {
+	appended, err := s.partition.Produce(valid.Batch, p.req.Acks == acksAll)
+	if err != nil {
 		return err
 	}
-	s.answer.BaseOffset, s.answer.LogAppendTime = s.appended.FirstOffset, s.appended.LogAppendTimeMs
-	s.answer.LogStartOffset = s.appended.LogStart
-	s.waits = p.req.Acks == acksAll
+	s.answer.BaseOffset, s.answer.LogAppendTime = appended.FirstOffset, appended.LogAppendTimeMs
+	s.answer.LogStartOffset = appended.LogStart
+	if p.req.Acks == acksAll {
+		p.waits.places = append(p.waits.places, place{
+			partition: s.partition, mark: partition.HighWatermark, at: appended.LastOffset + 1, epoch: appended.Epoch, index: i,
+		})
+	}
 	return nil
 }
 
@@ -255,98 +249,16 @@ func saysLogStart(code protocol.Code) bool {
 	return true
 }
 
-// await answers when every append that the client wants to be committed is, or when its time is up.
-func (p *produce) await() {
-	p.mu.waiting = 1
-	for i := range p.slots {
-		if p.slots[i].waits {
-			p.mu.waiting++
-		}
+// settled hears that a partition's batch is committed, or is not yet or will never be.
+func (p *produce) settled(index int, err error) {
+	s := &p.slots[index]
+	if err == nil && !s.partition.EnoughInSync() {
+		err = protocol.NotEnoughReplicasAfterAppend
 	}
-	if p.mu.waiting > 1 {
-		for i := range p.slots {
-			p.arm(i)
-		}
-		p.enter()
-	}
-	p.settle(nil, nil)
-}
-
-// arm watches for a slot's batch to be committed.
-func (p *produce) arm(i int) {
-	s := &p.slots[i]
-	if !s.waits {
-		return
-	}
-	s.watch.Owner, s.watch.Index = p, i
-	if !s.partition.Watch(&s.watch, partition.HighWatermark, s.appended.LastOffset+1, s.appended.Epoch) {
-		p.settle(s, s.watch.Err)
+	if err != nil {
+		p.refuse(s.answer, s.to.topic.Name, s.partition, err)
 	}
 }
-
-// Notice hears that a slot's batch is committed, or never will be.
-func (p *produce) Notice(w *partition.Watch) { p.settle(&p.slots[w.Index], w.Err) }
-
-// enter begins the wait, if there still is anything to wait for.
-func (p *produce) enter() {
-	p.mu.Lock()
-	left := p.mu.waiting > 1
-	p.mu.Unlock()
-	if !left {
-		return
-	}
-	deadline := p.server.Now().Add(time.Duration(max(0, p.req.TimeoutMillis)) * time.Millisecond)
-	if !p.server.Purgatory.Enter(&p.wait, p, p.r.Conn, deadline) {
-		p.Over(true)
-	}
-}
-
-// settle ends the wait of one slot, or with nil the handler's own part, and answers after the last.
-func (p *produce) settle(s *slot, err error) {
-	p.mu.Lock()
-	if s != nil && !p.mu.done {
-		s.waits = false
-		if err == nil && !s.partition.EnoughInSync() {
-			err = protocol.NotEnoughReplicasAfterAppend
-		}
-		if err != nil {
-			p.refuse(s.answer, s.to.topic.Name, s.partition, err)
-		}
-	}
-	p.mu.waiting--
-	last := p.mu.waiting == 0 && !p.mu.done
-	p.mu.done = p.mu.done || last
-	p.mu.Unlock()
-	if last {
-		p.server.Purgatory.Leave(&p.wait)
-		p.reply()
-	}
-}
-
-// Over ends the wait: what is not committed by now is answered with REQUEST_TIMED_OUT, and stays in the log.
-func (p *produce) Over(gone bool) {
-	p.mu.Lock()
-	if p.mu.done {
-		p.mu.Unlock()
-		return
-	}
-	p.mu.done = true
-	for i := range p.slots {
-		if s := &p.slots[i]; s.waits {
-			s.partition.Unwatch(&s.watch)
-			p.refuse(s.answer, s.to.topic.Name, s.partition, protocol.RequestTimedOut)
-		}
-	}
-	p.mu.Unlock()
-	if gone {
-		p.r.Close(errConnGone)
-		return
-	}
-	p.reply()
-}
-
-// errConnGone ends a request that nobody waits for any more.
-var errConnGone = errors.New("the connection ended before the request was answered")
 
 func (p *produce) reply() {
 	switch {

@@ -24,7 +24,7 @@
 // # Locks
 //
 // Partition.appending is taken first: it is held while a batch is appended and while the role changes, so an append never
-// straddles two leader epochs. Then the log's own locks. Partition.mu comes last; it guards the replica's state and the
-// waiters, and is never held across a call into the log. Watchers, and functions given to OnCommitted, are called with
-// none of these held.
+// straddles two leader epochs. Then the log's own locks, down to those that are held over files. Then Partition.mu, which
+// guards the replica's state and the waiters; of the log it calls only SetHighWatermark. Watchers, and functions given to
+// OnCommitted, are called with none of these held.
 package partition

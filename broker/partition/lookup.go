@@ -1,6 +1,8 @@
 package partition
 
 import (
+	"time"
+
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -104,39 +106,47 @@ func (p *Partition) epochEnd(epoch int32, v view) EpochEnd {
 	return EpochEnd{largest, endOffset}
 }
 
-// DeleteRecords gives up everything below offset, durably, and returns the low watermark: the least log start of the live
-// replicas. Below the log start it does nothing.
+// Deletion is what became of DeleteRecords: the low watermark rises to Offset, at once or when followers follow.
+type Deletion struct {
+	Offset       int64
+	LowWatermark int64
+	Epoch        int32 // for Watch
+}
+
+// DeleteRecords gives up everything below offset, Latest for all that is committed, durably. Below the log start it does
+// nothing.
 //
 // Errors: OffsetOutOfRange below 0 or above the high watermark, PolicyViolation on a topic without cleanup.policy=delete,
 // and those of Read.
-func (p *Partition) DeleteRecords(offset int64) (lowWatermark int64, err error) {
+func (p *Partition) DeleteRecords(offset int64) (Deletion, error) {
 	v, err := p.view(Access{CurrentLeaderEpoch: -1})
 	if err != nil {
-		return -1, err
+		return Deletion{}, err
 	}
 	if !p.topic.Config().Delete {
-		return -1, protocol.Errorf(protocol.PolicyViolation,
+		return Deletion{}, protocol.Errorf(protocol.PolicyViolation,
 			"Records of topic %s can only be deleted with cleanup.policy=delete.", p.topic.Name)
 	}
 	if offset == Latest {
 		offset = v.highWatermark
 	}
 	if offset < 0 || offset > v.highWatermark {
-		return -1, protocol.OffsetOutOfRange
+		return Deletion{}, protocol.OffsetOutOfRange
 	}
 	if err := p.log.AdvanceLogStart(offset); err != nil {
-		return -1, err
+		return Deletion{}, err
 	}
-	return p.lowWatermark(), nil
+	d := Deletion{Offset: offset, Epoch: v.epoch}
+	p.change(func(time.Time) {
+		p.mu.deleted(p.log.LogStart())
+		d.LowWatermark = p.mu.lowWatermark()
+	}).tell()
+	return d, nil
 }
 
-// lowWatermark is the least log start of this replica and its followers.
-func (p *Partition) lowWatermark() int64 {
-	low := p.log.LogStart()
+// LowWatermark is where the log begins on every replica.
+func (p *Partition) LowWatermark() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, f := range p.mu.followers {
-		low = min(low, f.logStart)
-	}
-	return low
+	return p.mu.lowWatermark()
 }

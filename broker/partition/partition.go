@@ -20,10 +20,8 @@ type Partition struct {
 
 	// appending serialises appends and changes of role, so that no append straddles two leader epochs. Taken before mu.
 	appending sync.Mutex
-	// publishing orders what the log is told about the high watermark. Taken with neither of the others held.
-	publishing sync.Mutex
 
-	mu struct { // guards the fields below; never held across a call into the log
+	mu struct { // guards the fields below; never held where the log may touch a file
 		sync.Mutex
 		replica
 		// gone is why the partition can no longer be asked: deleted, or its log is offline. Nil while it can.
@@ -46,9 +44,13 @@ func open(t *Topic, index int32, log *logstore.Log, self int32, now func() time.
 	p.mu.logEnd = log.End()
 	p.mu.replica = replica{
 		self: self, leader: -1, epoch: -1, partitionEpoch: -1, lagMax: replicaLagMax,
-		end: end, highWatermark: min(log.HighWatermark(), end),
+		end: end, highWatermark: min(log.HighWatermark(), end), logStart: log.LogStart(),
 	}
+	log.SetHighWatermark(p.mu.highWatermark)
 	log.OnFlushed(p.onFlushed)
+	if log.Err() != nil {
+		p.finish(protocol.KafkaStorageError) // found damaged at the start
+	}
 	return p
 }
 
@@ -146,28 +148,32 @@ func (p *Partition) configure() {
 	}).tell()
 }
 
-// onFlushed hears from the log's flusher.
+// onFlushed hears from the log's flusher. That the log is offline it may hear from within an append, where nobody can be
+// told yet.
 func (p *Partition) onFlushed(end int64, err error) {
 	if err != nil {
-		p.end(protocol.KafkaStorageError)
+		n := p.finish(protocol.KafkaStorageError)
+		go n.tell()
 		return
 	}
 	p.change(func(now time.Time) { p.mu.flushed(min(end, p.mu.logEnd), now) }).tell()
 }
 
-// end takes the partition out of service: who waits hears why, and so does who asks from now on. The first reason stays.
-func (p *Partition) end(why protocol.Code) {
-	p.change(func(time.Time) {
+// finish takes the partition out of service: who waits hears why, and so does who asks from now on. The first reason
+// stays.
+func (p *Partition) finish(why protocol.Code) news {
+	return p.change(func(time.Time) {
 		p.mu.gone = why
 		p.mu.resign()
-	}).tell()
+	})
 }
 
 // news is what a change has to tell, once no lock is held.
 type news struct {
-	p     *Partition
-	rose  bool // the high watermark
 	fired waiters
+	// committed are to be called with highWatermark, which rose.
+	committed     []*func(int64)
+	highWatermark int64
 }
 
 // change lets f change what mu guards, and finds out who waits for what has become of it.
@@ -175,18 +181,23 @@ func (p *Partition) change(f func(now time.Time)) news {
 	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := news{p: p}
 	if p.mu.gone != nil {
-		return n
+		return news{}
 	}
-	epoch, hw, end := p.mu.epoch, p.mu.highWatermark, p.mu.replica.end
+	var n news
+	epoch, hw, end, low := p.mu.epoch, p.mu.highWatermark, p.mu.replica.end, p.mu.lowWatermark()
 	f(now)
-	n.rose = p.mu.highWatermark > hw
-	if n.rose {
-		n.fired = p.rise()
+	if p.mu.highWatermark != hw {
+		p.log.SetHighWatermark(p.mu.highWatermark) // before anybody can ask for the last stable offset below it
+	}
+	if p.mu.highWatermark > hw {
+		n = news{fired: p.rise(), committed: p.mu.committed, highWatermark: p.mu.highWatermark}
 	}
 	if p.mu.replica.end > end {
 		n.fired.join(p.mu.queues[FlushedEnd].fire(p.mu.replica.end))
+	}
+	if p.mu.lowWatermark() > low {
+		n.fired.join(p.mu.queues[LowWatermark].fire(p.mu.lowWatermark()))
 	}
 	switch {
 	case p.mu.gone != nil:
@@ -222,28 +233,14 @@ func (p *Partition) dismiss(why error) (fired waiters) {
 
 // tell calls whom the news is for.
 func (n news) tell() {
-	if n.rose {
-		n.p.publish()
+	for _, f := range n.committed {
+		(*f)(n.highWatermark)
 	}
 	for w := n.fired.first; w != nil; {
 		next := w.next
 		w.next = nil // its owner may arm it again
 		w.Owner.Notice(w)
 		w = next
-	}
-}
-
-// publish tells the log, and then the coordinators, how far the partition is committed. Whoever comes last brings the
-// newest value.
-func (p *Partition) publish() {
-	p.publishing.Lock()
-	p.mu.Lock()
-	hw, told := p.mu.highWatermark, p.mu.committed
-	p.mu.Unlock()
-	p.log.SetHighWatermark(hw)
-	p.publishing.Unlock()
-	for _, f := range told {
-		(*f)(hw)
 	}
 }
 
@@ -260,8 +257,11 @@ func (p *Partition) notIn(epoch int32) error {
 
 // position is where a mark stands. mu is held.
 func (p *Partition) position(m Mark) int64 {
-	if m == FlushedEnd {
+	switch m {
+	case FlushedEnd:
 		return p.mu.replica.end
+	case LowWatermark:
+		return p.mu.lowWatermark()
 	}
 	return p.mu.highWatermark
 }

@@ -20,6 +20,7 @@ import (
 //	                                ISR may be asked to grow
 //	tick            –               ISR may be asked to shrink   –
 //	refusedISR      –               the proposal is void         –
+//	deleted         own log start   own; low watermark may rise  own log start
 //	leaderHW        –               –                            HW := min(leader's, own end)
 //
 // Invariants, checked by the tests after every step:
@@ -38,6 +39,7 @@ type replica struct {
 	epochStart     int64 // leading: where the log ended when the epoch began
 	end            int64 // one past the last record that a power cut leaves here
 	highWatermark  int64 // [log start, highWatermark) is on every in-sync replica
+	logStart       int64
 	replicas       []int32
 	isr            []int32 // as the cluster has agreed
 	proposed       []int32 // the ISR that the controller has been asked for, nil for none
@@ -158,6 +160,19 @@ func (r *replica) flushed(end int64, now time.Time) {
 	}
 	r.end = end
 	r.advance(now)
+}
+
+// deleted takes this replica's own log start.
+func (r *replica) deleted(logStart int64) { r.logStart = max(r.logStart, logStart) }
+
+// lowWatermark is where the log begins on every replica: what is below is deleted for good. -1 while a follower has not
+// told.
+func (r *replica) lowWatermark() int64 {
+	low := r.logStart
+	for i := range r.followers {
+		low = min(low, r.followers[i].logStart)
+	}
+	return low
 }
 
 // truncated takes the end of a log that was cut on a follower.

@@ -109,7 +109,8 @@ func (s *Set) putAside(image *cluster.Image) {
 	for _, log := range s.options.Store.All() {
 		tp := log.TopicPartition()
 		t := image.Topic(tp.Topic)
-		if t != nil && t.ID == log.TopicID() && s.holds(t.Partition(tp.Partition)) {
+		known := t != nil && t.ID == log.TopicID() && s.holds(t.Partition(tp.Partition))
+		if known || tp.Topic == cluster.MetadataTopic { // the metadata log is the quorum's
 			continue
 		}
 		if err := s.options.Store.Stray(tp); err != nil {
@@ -208,7 +209,7 @@ func (s *Set) deleteTopic(t *cluster.Topic) {
 
 // remove ends a partition and gives up its log.
 func (s *Set) remove(p *Partition) {
-	p.end(protocol.UnknownTopicOrPartition)
+	p.finish(protocol.UnknownTopicOrPartition).tell()
 	tp := p.log.TopicPartition()
 	if err := s.options.Store.Delete(tp); err != nil {
 		s.failed(tp, err)

@@ -18,6 +18,8 @@ const (
 	HighWatermark Mark = iota
 	// FlushedEnd is what followers wait for.
 	FlushedEnd
+	// LowWatermark is what DeleteRecords waits for.
+	LowWatermark
 	marks
 )
 
