@@ -60,8 +60,8 @@ func (j *join) run(g *group) {
 	}
 	switch {
 	case !g.hasRoom(r.MemberID, j.machine.config.MaxSize):
-		j.machine.expel(j.s, g, r.MemberID)
 		j.refuse("", protocol.GroupMaxSizeReached)
+		j.machine.expel(j.now, j.s, g, r.MemberID)
 	case !g.accepts(r.ProtocolType, j.protocols):
 		j.refuse(r.MemberID, protocol.InconsistentGroupProtocol)
 	case r.MemberID == "":

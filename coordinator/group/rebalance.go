@@ -34,14 +34,18 @@ func (m *Machine) prepareRebalance(now time.Time, s *step, g *group) {
 	case g.allJoined():
 		m.completeJoin(now, s, g)
 	default:
-		m.awaitJoins(now, g)
+		m.awaitJoins(now, g, g.members.rebalanceTimeout())
 	}
 }
 
-// awaitJoins ends the join phase when the rebalance time-out has passed, whoever is missing.
-func (m *Machine) awaitJoins(now time.Time, g *group) {
+// patienceMin is the least time between two looks at a group whose members are all static and away. Their rebalance
+// time-outs are what clients say, and may be 0.
+const patienceMin = time.Second
+
+// awaitJoins ends the join phase when the time-out has passed, whoever is missing.
+func (m *Machine) awaitJoins(now time.Time, g *group, timeout time.Duration) {
 	g.joinTimer.fire = func(now time.Time, s *step) { m.completeJoin(now, s, g) }
-	m.timers.start(&g.joinTimer, now.Add(g.members.rebalanceTimeout()))
+	m.timers.start(&g.joinTimer, now.Add(timeout))
 }
 
 // awaitMembers delays the first rebalance of an Empty group, and delays it again while members keep arriving, as long as
@@ -72,7 +76,7 @@ func (m *Machine) completeJoin(now time.Time, s *step, g *group) {
 		m.write(s, g.emptyRecord(g.generation+1, now.UnixMilli()))
 	case !g.electLeader():
 		// Only static members, and none is back: wait on, until one comes or their sessions end.
-		m.awaitJoins(now, g)
+		m.awaitJoins(now, g, max(g.members.rebalanceTimeout(), patienceMin))
 	default:
 		m.beginGeneration(now, s, g)
 	}
@@ -167,12 +171,15 @@ func (m *Machine) forget(g *group, id string) {
 }
 
 // expel makes room in a group that is too large: whoever asks to join it loses the place it had.
-func (m *Machine) expel(s *step, g *group, id string) {
+func (m *Machine) expel(now time.Time, s *step, g *group, id string) {
 	if g.pending[id] != nil {
 		m.forget(g, id)
 	}
 	if member := g.members.get(id); member != nil {
 		m.removeMember(s, g, member)
+	}
+	if g.state == preparing {
+		m.rebalance(now, s, g) // nobody else may be missing
 	}
 }
 
