@@ -326,6 +326,59 @@ func kind(err error) string {
 	return "ok"
 }
 
+// What lay past a file's end does not come back when the file grows, neither for a reader nor after a crash.
+func TestMemGrowsWithZeros(t *testing.T) {
+	m := NewMem(nil)
+	f := create(t, m, "a", strings.Repeat("x", 300))
+	must(t, f.Truncate(100))
+	must(t, f.Truncate(200))
+	if got := string(content(t, m, "a")); got != strings.Repeat("x", 100)+strings.Repeat("\x00", 100) {
+		t.Errorf("%q", got)
+	}
+	must(t, f.Truncate(100))
+	must(t, f.Sync())
+	must(t, m.SyncDir("/"))
+	f.WriteAt(bytes.Repeat([]byte("y"), 200), 100)
+	r := rand.New(rand.NewPCG(3, 3))
+	for range 100 {
+		clone := m.CrashClone(r, 50)
+		file, err := clone.OpenFile("a", os.O_RDWR, 0)
+		must(t, err)
+		info, _ := file.Stat()
+		if info.Size() != 100 {
+			continue
+		}
+		must(t, file.Truncate(300))
+		if got := string(content(t, clone, "a")); got != strings.Repeat("x", 100)+strings.Repeat("\x00", 200) {
+			t.Fatalf("%q", got)
+		}
+	}
+}
+
+// Neither a clone nor its original sees what is written to the other.
+func TestMemClonesShareNothing(t *testing.T) {
+	clones := map[string]func(m *Mem) *Mem{
+		"crash": func(m *Mem) *Mem { return m.CrashClone(rand.New(rand.NewPCG(1, 1)), 100) },
+		"kill":  (*Mem).KillClone,
+	}
+	for name, cloneOf := range clones {
+		m := NewMem(nil)
+		f := create(t, m, "a", "original")
+		clone := cloneOf(m)
+		f.WriteAt([]byte("ORIGINAL"), 0)
+		if got := string(content(t, clone, "a")); got != "original" {
+			t.Errorf("%s: the clone became %q", name, got)
+		}
+		file, err := clone.OpenFile("a", os.O_RDWR, 0)
+		must(t, err)
+		file.WriteAt([]byte("clone"), 0)
+		must(t, clone.Rename("a", "b"))
+		if got := dump(t, m, "/"); got != "/a=ORIGINAL" {
+			t.Errorf("%s: the original became %q", name, got)
+		}
+	}
+}
+
 func TestMemDiskFull(t *testing.T) {
 	m := NewMem(nil)
 	m.SetCapacity(3 * pageBytes)

@@ -2,6 +2,8 @@ package record
 
 import (
 	"bytes"
+	"io"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 
@@ -113,5 +115,23 @@ func BenchmarkRecompress(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// An idle decoder holds no more than a producer of level 3 needs.
+func TestDecodersLetGoOfLargeWindows(t *testing.T) {
+	for window, kept := range map[int]bool{1 << 20: true, 2 << 20: true, 4 << 20: false, 8 << 20: false} {
+		frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, byte(bits.Len(uint(window))-1-10) << 3, 5<<3 | 1, 0, 0, 'h', 'e', 'l', 'l', 'o'}
+		d := new(decoder)
+		r, err := d.open(Zstd, frame, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(r); err != nil || string(b) != "hello" {
+			t.Fatalf("%q, %v", b, err)
+		}
+		if d.forget(); (d.zstd != nil) != kept {
+			t.Errorf("window of %d: kept %t", window, d.zstd != nil)
+		}
 	}
 }

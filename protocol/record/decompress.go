@@ -55,13 +55,18 @@ func takeDecoder() *decoder {
 }
 
 func (d *decoder) giveBack() {
+	d.forget()
+	decoders <- d
+}
+
+// forget lets go of what belongs to a payload, and of memory that few payloads need.
+func (d *decoder) forget() {
 	d.in.Reset(nil)
 	d.snappy.reset(nil, 0)
 	d.lz4.in, d.lz4.out = nil, nil
 	if d.large {
 		d.zstd, d.large = nil, false
 	}
-	decoders <- d
 }
 
 // open gives a reader of what payload decompresses to. It fails with ErrTooLarge after maxBytes.

@@ -218,6 +218,7 @@ func TestValidateTimestamps(t *testing.T) {
 		{"a maximum that lies", patched(records(now, now+5), func(b Batch) { b.put64(atMaxTimestamp, 1) }), false, now + 5, 1, 0},
 		{"none", records(NoTimestamp, NoTimestamp), false, NoTimestamp, 0, 0},
 		{"before 1970, as Kafka", records(-5000), false, NoTimestamp, 0, 0},
+		{"far off, where nothing is too far", records(1<<62, -1<<62), false, 1 << 62, 0, 0},
 		{"append time", records(now-5, now-3), true, now, 0, logAppendTimeBit},
 		{"append time takes any", records(1<<62, -1<<62), true, now, 0, logAppendTimeBit},
 		{"the client's bit is taken off", patched(records(now, now+5), func(b Batch) {
@@ -228,6 +229,7 @@ func TestValidateTimestamps(t *testing.T) {
 	for _, test := range tests {
 		rules := testRules()
 		rules.LogAppendTime = test.appendMs
+		rules.TimestampAfterMs = 1<<63 - 1
 		v, err := Validate(test.batch, rules)
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
@@ -337,6 +339,21 @@ func TestValidateTakesBareSnappy(t *testing.T) {
 	}
 	if describe(t, bare) != describe(t, plain) {
 		t.Error("other records")
+	}
+}
+
+// The library's decoder reads more than snappy, which consumers do not: a copy from offset 0 repeats the last offset.
+func TestValidateRefusesS2(t *testing.T) {
+	record := []byte("\x20\x00\x00\x00\x01\x14ababababab\x00")
+	block := []byte("\x11\x1c\x20\x00\x00\x00\x01\x14ab" + "\x01\x02" + "\x01\x00" + "\x00\x00") // literal, copy, repeat, literal
+	if got, err := s2.Decode(nil, block); err != nil || !bytes.Equal(got, record) {
+		t.Fatalf("the block is not even s2: %q, %v", got, err)
+	}
+	if _, err := Validate(sealed(None, 1, record), testRules()); err != nil {
+		t.Errorf("the record itself: %v", err)
+	}
+	if _, err := Validate(sealed(Snappy, 1, block), testRules()); protocol.CodeOf(err) != protocol.InvalidRecord {
+		t.Errorf("%v", err)
 	}
 }
 

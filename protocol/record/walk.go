@@ -97,9 +97,6 @@ func (w *walk) begin(e *entry) (end int, err error) {
 		return 0, w.cut(errRecordHeader)
 	}
 	w.at += at + n
-	if w.position() > end {
-		return 0, errRecordField
-	}
 	return end, nil
 }
 
