@@ -1,11 +1,11 @@
 package coordinator
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
+	schema "github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 	"github.com/ottla/ottla/protocol/record"
 )
@@ -97,25 +97,13 @@ func (s *shard[M]) isLoading() bool {
 	return s.mu.life == loading
 }
 
-// The types of a control record. Source: org.apache.kafka.common.record.ControlRecordType.
-const (
-	abortMarker  = 0
-	commitMarker = 1
-)
-
-// replayControl applies a marker. A control record's key is version int16 · type int16.
+// replayControl applies a transaction marker; of other control records machines need not know.
 func replayControl[M Machine](m M, batch record.Batch) error {
-	for r, err := range batch.Records(0) {
-		if err != nil {
-			return err
-		}
-		if len(r.Key) < 4 {
-			return fmt.Errorf("control record with a key of %d bytes at offset %d", len(r.Key), r.Offset)
-		}
-		if kind := binary.BigEndian.Uint16(r.Key[2:]); kind == abortMarker || kind == commitMarker {
-			m.ReplayMarker(batch.ProducerID(), kind == commitMarker)
-		}
+	marker, ok, err := batch.EndTxn()
+	if err != nil || !ok {
+		return err
 	}
+	m.ReplayMarker(batch.ProducerID(), marker.Commit)
 	return nil
 }
 
@@ -132,7 +120,7 @@ func replayBatch[M Machine](m M, batch record.Batch) (records int, err error) {
 			return records, err
 		}
 		decoded, err := m.Decode(r.Key, r.Value)
-		if errors.Is(err, ErrUnknownRecord) {
+		if errors.Is(err, schema.ErrUnknown) {
 			continue
 		}
 		if err != nil {

@@ -1,15 +1,11 @@
 package coordinator
 
 import (
-	"errors"
 	"iter"
 
 	"github.com/ottla/ottla/protocol"
 	"github.com/ottla/ottla/protocol/record"
 )
-
-// ErrUnknownRecord is Machine.Decode's error for a kind of record that this build does not know; a newer one wrote it.
-var ErrUnknownRecord = errors.New("unknown kind of record")
 
 // Log is a partition of an internal topic on its leader. A *partition.Partition is one.
 type Log interface {

@@ -142,15 +142,9 @@ func (s *shard[M]) batch(now time.Time, records []Record, split bool) (record.Ba
 	ms := now.UnixMilli()
 	var scratch []byte
 	for i, r := range records {
-		key := r.Key.AppendTo(scratch[:0])
-		all := key
-		var value []byte // nil is a tombstone
-		if r.Value != nil {
-			all = r.Value.AppendTo(key)
-			value = all[len(key):]
-		}
-		scratch = all
-		if b.Size()+len(all)+recordOverheadMax > limit {
+		key, value := r.append(scratch[:0])
+		scratch = key
+		if b.Size()+len(key)+len(value)+recordOverheadMax > limit {
 			if !split || i == 0 {
 				return nil, 0, errTooLarge
 			}

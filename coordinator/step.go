@@ -3,6 +3,7 @@ package coordinator
 import (
 	"time"
 
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -11,9 +12,10 @@ import (
 //
 // Besides these methods a machine has one per request, func(now, call, request) Step, run through Runtime.Do.
 type Machine interface {
-	// Decode reads a record of the partition. ErrUnknownRecord is skipped; any other error ends loading.
+	// Decode reads a record of the partition. An error that wraps record.ErrUnknown is skipped, a newer build wrote it;
+	// any other ends loading.
 	Decode(key, value []byte) (Record, error)
-	// Replay applies a record, right after it was appended or while the partition is loaded. It keeps no memory of r's.
+	// Replay applies a record, right after it was appended or while the partition is loaded. It may keep what r points to.
 	Replay(at Position, r Record)
 	// ReplayMarker applies the end of a producer's transaction.
 	ReplayMarker(producerID int64, commit bool)
@@ -25,14 +27,22 @@ type Machine interface {
 	Abandon() []Answer
 }
 
-// Message is a key or a value of an internal topic: a struct that encodes itself, version first.
-type Message interface {
-	AppendTo(dst []byte) []byte
-}
-
 // Record is a record of an internal topic. A nil Value is a tombstone.
 type Record struct {
-	Key, Value Message
+	Key   record.Key
+	Value record.Message
+	// Version is the version that Value is written in.
+	Version int16
+}
+
+// append appends the encoded key and value to dst. A tombstone's value is nil.
+func (r Record) append(dst []byte) (key, value []byte) {
+	key = record.AppendKey(dst, r.Key)
+	if r.Value == nil {
+		return key, nil
+	}
+	all := record.AppendValue(key, r.Value, r.Version)
+	return all[:len(key)], all[len(key):]
 }
 
 // Position is where a replayed record stands.

@@ -5,6 +5,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/ottla/ottla/coordinator"
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -26,8 +27,8 @@ func (m *Machine) Commit(now time.Time, c *CommitCall, r *kmsg.OffsetCommitReque
 	for i := range r.Topics {
 		partitions += len(r.Topics[i].Partitions)
 	}
-	keys := make([]offsetKey, 0, partitions)
-	values := make([]offsetValue, 0, partitions)
+	keys := make([]record.OffsetCommitKey, 0, partitions)
+	values := make([]record.OffsetCommitValue, 0, partitions)
 	answer := CommitError(r, code)
 	for i := range r.Topics {
 		topic := &r.Topics[i]
@@ -40,13 +41,17 @@ func (m *Machine) Commit(now time.Time, c *CommitCall, r *kmsg.OffsetCommitReque
 				answer.Topics[i].Partitions[k].ErrorCode = int16(protocol.OffsetMetadataTooLarge)
 				continue
 			}
-			keys = append(keys, offsetKey{Version: offsetKind, Group: r.Group, Topic: topic.Topic, Partition: p.Partition})
+			keys = append(keys, record.OffsetCommitKey{Group: r.Group, Topic: topic.Topic, Partition: p.Partition})
 			values = append(values, commitValue(r, topic, p, nowMs))
 		}
 	}
+	version := int16(offsetValueVersion)
+	if r.RetentionTimeMillis != -1 {
+		version = expiringValueVersion
+	}
 	s.Records = make([]coordinator.Record, len(keys))
 	for i := range keys {
-		s.Records[i] = coordinator.Record{Key: &keys[i], Value: &values[i]}
+		s.Records[i] = coordinator.Record{Key: &keys[i], Value: &values[i], Version: version}
 	}
 	c.Answer(&s, answer)
 	return m.done(&s)
@@ -82,20 +87,17 @@ func (m *Machine) mayCommit(now time.Time, r *kmsg.OffsetCommitRequest) protocol
 	return protocol.None
 }
 
-func commitValue(r *kmsg.OffsetCommitRequest, t *kmsg.OffsetCommitRequestTopic, p *kmsg.OffsetCommitRequestTopicPartition, nowMs int64) offsetValue {
-	v := offsetValue{
-		Version:         offsetValueVersion,
-		Offset:          p.Offset,
-		LeaderEpoch:     p.LeaderEpoch,
-		CommitTimestamp: nowMs,
-		TopicID:         t.TopicID,
-	}
+func commitValue(r *kmsg.OffsetCommitRequest, t *kmsg.OffsetCommitRequestTopic, p *kmsg.OffsetCommitRequestTopicPartition, nowMs int64) record.OffsetCommitValue {
+	v := record.NewOffsetCommitValue()
+	v.Offset, v.CommitTimestamp = p.Offset, nowMs
 	if p.Metadata != nil {
 		v.Metadata = *p.Metadata
 	}
 	if r.RetentionTimeMillis != -1 {
-		v.Version, v.ExpireTimestamp = expiringOffsetValue, nowMs+r.RetentionTimeMillis
+		v.ExpireTimestamp = nowMs + r.RetentionTimeMillis
+		return v // its version has neither of the others
 	}
+	v.LeaderEpoch, v.TopicID = p.LeaderEpoch, t.TopicID
 	return v
 }
 

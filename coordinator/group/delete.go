@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ottla/ottla/coordinator"
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -131,7 +132,7 @@ func (m *Machine) dropOffsets(s *step, gone []spot) {
 	})
 	for _, at := range slices.Compact(gone) {
 		s.Records = append(s.Records, coordinator.Record{
-			Key: &offsetKey{Version: offsetKind, Group: at.group, Topic: at.topic, Partition: at.partition},
+			Key: &record.OffsetCommitKey{Group: at.group, Topic: at.topic, Partition: at.partition},
 		})
 	}
 }

@@ -2,6 +2,7 @@ package group
 
 import (
 	"github.com/ottla/ottla/coordinator"
+	"github.com/ottla/ottla/coordinator/record"
 )
 
 // committed is one committed offset.
@@ -127,8 +128,7 @@ func (o *offsets) closeAt(at spot, producerID int64) {
 }
 
 // replayOffset applies a commit, or with a nil value the end of one.
-func (m *Machine) replayOffset(at coordinator.Position, key *offsetKey, v *offsetValue) {
-	where := spot{key.Group, key.Topic, key.Partition}
+func (m *Machine) replayOffset(at coordinator.Position, where spot, v *record.OffsetCommitValue) {
 	if v == nil {
 		m.offsets.stable.remove(where)
 		if m.offsets.unstable(where) {
@@ -138,24 +138,18 @@ func (m *Machine) replayOffset(at coordinator.Position, key *offsetKey, v *offse
 		}
 		return
 	}
-	if m.groups[key.Group] == nil {
+	if m.groups[where.group] == nil {
 		// Somebody commits without being in a group: a "simple" group, which has no record of its own.
-		m.groups[key.Group] = newGroup(key.Group, v.CommitTimestamp)
+		m.groups[where.group] = newGroup(where.group, v.CommitTimestamp)
 	}
 	c := committed{
 		offset:       v.Offset,
-		leaderEpoch:  -1,
+		leaderEpoch:  v.LeaderEpoch,
 		metadata:     v.Metadata,
 		commitMs:     v.CommitTimestamp,
-		expireMs:     -1,
+		expireMs:     v.ExpireTimestamp,
 		topicID:      v.TopicID,
 		recordOffset: at.Offset,
-	}
-	if v.Version >= 3 {
-		c.leaderEpoch = v.LeaderEpoch
-	}
-	if v.Version == expiringOffsetValue {
-		c.expireMs = v.ExpireTimestamp
 	}
 	if at.ProducerID >= 0 {
 		m.offsets.openAt(where, at.ProducerID, c)

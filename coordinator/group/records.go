@@ -1,65 +1,30 @@
 package group
 
 import (
-	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ottla/ottla/coordinator"
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/ottla/ottla/coordinator/record"
 )
 
-// The keys and values of __consumer_offsets that this machine reads and writes, and the versions that it writes: those of
-// Kafka 4.3. A key's version is its kind.
-type (
-	offsetKey   = kmsg.OffsetCommitKey
-	offsetValue = kmsg.OffsetCommitValue
-	groupKey    = kmsg.GroupMetadataKey
-	groupValue  = kmsg.GroupMetadataValue
-	groupMember = kmsg.GroupMetadataValueMember
-)
-
+// The versions of values that are written: those of Kafka 4.3.
 const (
-	offsetKind    = 1
-	oldOffsetKind = 0 // written before Kafka 0.9, laid out the same
-	groupKind     = 2
-
-	groupValueVersion   = 3
-	offsetValueVersion  = 4
-	expiringOffsetValue = 1 // the only version with a time at which this one offset expires
+	groupValueVersion    = 3
+	offsetValueVersion   = 4
+	expiringValueVersion = 1 // the only one with a time at which this one offset expires
 )
 
-// Decode reads a record of __consumer_offsets.
+// Decode reads a record of __consumer_offsets. A value in a version that is not known is an error: without it an older
+// record of the same key would count.
 func (m *Machine) Decode(key, value []byte) (coordinator.Record, error) {
-	if len(key) < 2 {
-		return coordinator.Record{}, fmt.Errorf("a key of %d bytes in __consumer_offsets", len(key))
+	k, err := record.ReadGroupKey(key)
+	if err != nil {
+		return coordinator.Record{}, err
 	}
-	switch kind := int16(binary.BigEndian.Uint16(key)); kind {
-	case oldOffsetKind, offsetKind:
-		return decode(new(offsetKey), new(offsetValue), key, value)
-	case groupKind:
-		return decode(new(groupKey), new(groupValue), key, value)
-	default:
-		return coordinator.Record{}, fmt.Errorf("kind %d: %w", kind, coordinator.ErrUnknownRecord)
-	}
-}
-
-// message is what kmsg's structs are.
-type message interface {
-	coordinator.Message
-	ReadFrom([]byte) error
-}
-
-func decode(k, v message, key, value []byte) (coordinator.Record, error) {
-	if err := k.ReadFrom(key); err != nil {
-		return coordinator.Record{}, fmt.Errorf("key %T: %w", k, err)
-	}
-	if value == nil {
-		return coordinator.Record{Key: k}, nil
-	}
-	if err := v.ReadFrom(value); err != nil {
-		return coordinator.Record{}, fmt.Errorf("value of %+v: %w", k, err)
+	v, err := record.ReadValue(k, value)
+	if err != nil {
+		return coordinator.Record{}, fmt.Errorf("value of %T %+v: %v", k, k, err)
 	}
 	return coordinator.Record{Key: k, Value: v}, nil
 }
@@ -68,18 +33,25 @@ func decode(k, v message, key, value []byte) (coordinator.Record, error) {
 // for good.
 func (m *Machine) Replay(at coordinator.Position, r coordinator.Record) {
 	switch key := r.Key.(type) {
-	case *offsetKey:
-		value, _ := r.Value.(*offsetValue)
-		m.replayOffset(at, key, value)
-	case *groupKey:
-		value, _ := r.Value.(*groupValue)
+	case *record.OffsetCommitKey:
+		value, _ := r.Value.(*record.OffsetCommitValue)
+		m.replayOffset(at, spot{key.Group, key.Topic, key.Partition}, value)
+	case *record.LegacyOffsetCommitKey: // of Kafka before 0.9
+		where := spot{key.Group, key.Topic, key.Partition}
+		if v, ok := r.Value.(*record.LegacyOffsetCommitValue); ok {
+			value := record.NewOffsetCommitValue()
+			value.Offset, value.Metadata, value.CommitTimestamp = v.Offset, v.Metadata, v.CommitTimestamp
+			m.replayOffset(at, where, &value)
+			return
+		}
+		m.replayOffset(at, where, nil)
+	case *record.GroupMetadataKey:
+		value, _ := r.Value.(*record.GroupMetadataValue)
 		m.replayGroup(key, value)
-	default:
-		panic(fmt.Sprintf("replay of %T, which Decode does not make", key))
 	}
 }
 
-func (m *Machine) replayGroup(key *groupKey, value *groupValue) {
+func (m *Machine) replayGroup(key *record.GroupMetadataKey, value *record.GroupMetadataValue) {
 	g := m.groups[key.Group]
 	switch {
 	case value == nil && g == nil:
@@ -96,34 +68,37 @@ func (m *Machine) replayGroup(key *groupKey, value *groupValue) {
 }
 
 // restore is the group that a record tells of, as it was when the record was written.
-func (m *Machine) restore(id string, v *groupValue) *group {
+func (m *Machine) restore(id string, v *record.GroupMetadataValue) *group {
 	g := newGroup(id, v.CurrentStateTimestamp)
 	g.generation, g.protocolType, g.protocol = v.Generation, v.ProtocolType, v.Protocol
+	if len(v.Members) > 0 {
+		g.state, g.leader = stable, v.Members[0].MemberID
+		if g.protocol == nil {
+			g.protocol = ptr("")
+		}
+	}
 	for i := range v.Members {
 		r := &v.Members[i]
+		if g.members.get(r.MemberID) != nil {
+			continue
+		}
 		member := &member{
 			id:               r.MemberID,
-			instanceID:       r.InstanceID,
+			instanceID:       r.GroupInstanceID,
 			clientID:         r.ClientID,
 			clientHost:       r.ClientHost,
-			sessionTimeout:   millis(r.SessionTimeoutMillis),
-			rebalanceTimeout: millis(r.RebalanceTimeoutMillis),
-			assignment:       slices.Clone(r.Assignment),
+			sessionTimeout:   millis(r.SessionTimeout),
+			rebalanceTimeout: millis(r.RebalanceTimeout),
+			protocols:        []protocolMetadata{{*g.protocol, r.Subscription}},
+			assignment:       r.Assignment,
 		}
-		if r.RebalanceTimeoutMillis == -1 { // a version that had none
+		if r.RebalanceTimeout == -1 { // a version that had none
 			member.rebalanceTimeout = member.sessionTimeout
-		}
-		if v.Protocol != nil {
-			member.protocols = []protocolMetadata{{*v.Protocol, slices.Clone(r.Subscription)}}
 		}
 		m.own(g, member)
 		g.members.add(member)
 	}
-	if len(v.Members) > 0 {
-		g.state = stable
-		g.leader = v.Members[0].MemberID
-	}
-	if v.Leader != nil {
+	if v.Leader != nil && g.members.get(*v.Leader) != nil {
 		g.leader = *v.Leader
 	}
 	g.readTopics()
@@ -132,7 +107,7 @@ func (m *Machine) restore(id string, v *groupValue) *group {
 
 // settle makes true of a live group what its record says: a generation has its assignment, or the last member is gone.
 // A group's first record finds its first member waiting already, which stays.
-func (m *Machine) settle(g *group, v *groupValue) {
+func (m *Machine) settle(g *group, v *record.GroupMetadataValue) {
 	if len(v.Members) == 0 {
 		if g.members.len() > 0 || g.state == empty {
 			return
@@ -158,20 +133,20 @@ func (m *Machine) settle(g *group, v *groupValue) {
 func (g *group) record(assignment func(*member) []byte) coordinator.Record {
 	value := g.value(g.generation, g.since)
 	value.Protocol, value.Leader = g.protocol, ptr(g.leader)
-	value.Members = make([]groupMember, len(g.members.list))
+	value.Members = make([]record.GroupMetadataMemberMetadata, len(g.members.list))
 	for i, member := range g.members.list {
-		value.Members[i] = groupMember{
-			MemberID:               member.id,
-			InstanceID:             member.instanceID,
-			ClientID:               member.clientID,
-			ClientHost:             member.clientHost,
-			RebalanceTimeoutMillis: int32(member.rebalanceTimeout / time.Millisecond),
-			SessionTimeoutMillis:   int32(member.sessionTimeout / time.Millisecond),
-			Subscription:           member.metadata(*g.protocol),
-			Assignment:             assignment(member),
+		value.Members[i] = record.GroupMetadataMemberMetadata{
+			MemberID:         member.id,
+			GroupInstanceID:  member.instanceID,
+			ClientID:         member.clientID,
+			ClientHost:       member.clientHost,
+			RebalanceTimeout: int32(member.rebalanceTimeout / time.Millisecond),
+			SessionTimeout:   int32(member.sessionTimeout / time.Millisecond),
+			Subscription:     member.metadata(*g.protocol),
+			Assignment:       assignment(member),
 		}
 	}
-	return coordinator.Record{Key: g.key(), Value: value}
+	return coordinator.Record{Key: g.key(), Value: value, Version: groupValueVersion}
 }
 
 // heldAssignment is what a member has already.
@@ -179,19 +154,14 @@ func heldAssignment(m *member) []byte { return m.assignment }
 
 // emptyRecord is a generation without members.
 func (g *group) emptyRecord(generation int32, nowMs int64) coordinator.Record {
-	return coordinator.Record{Key: g.key(), Value: g.value(generation, nowMs)}
+	return coordinator.Record{Key: g.key(), Value: g.value(generation, nowMs), Version: groupValueVersion}
 }
 
-func (g *group) value(generation int32, sinceMs int64) *groupValue {
-	value := kmsg.NewGroupMetadataValue()
-	value.Version = groupValueVersion
-	value.ProtocolType = g.protocolType
-	value.Generation = generation
-	value.CurrentStateTimestamp = sinceMs
-	return &value
+func (g *group) value(generation int32, sinceMs int64) *record.GroupMetadataValue {
+	return &record.GroupMetadataValue{ProtocolType: g.protocolType, Generation: generation, CurrentStateTimestamp: sinceMs}
 }
 
-func (g *group) key() *groupKey { return &groupKey{Version: groupKind, Group: g.id} }
+func (g *group) key() *record.GroupMetadataKey { return &record.GroupMetadataKey{Group: g.id} }
 
 // tombstone deletes a group.
 func (g *group) tombstone() coordinator.Record { return coordinator.Record{Key: g.key()} }
@@ -205,5 +175,6 @@ func (m *Machine) write(s *step, r coordinator.Record) {
 // tooLarge reports whether a group's record would not fit into a batch of its own.
 func (m *Machine) tooLarge(r coordinator.Record) bool {
 	const batchAndRecordHeaders = 61 + 32
-	return len(r.Key.AppendTo(nil))+len(r.Value.AppendTo(nil))+batchAndRecordHeaders > m.config.RecordBytesMax
+	size := len(record.AppendKey(nil, r.Key)) + len(record.AppendValue(nil, r.Value, r.Version))
+	return size+batchAndRecordHeaders > m.config.RecordBytesMax
 }

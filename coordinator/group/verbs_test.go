@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ottla/ottla/coordinator"
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -417,11 +418,12 @@ func doTxnCommit(l *line) {
 	for _, word := range l.words[1:] {
 		topic, partition, rest := l.place(word)
 		offset, _ := strconv.ParseInt(rest[0], 10, 64)
-		key := &offsetKey{Version: offsetKind, Group: l.group(), Topic: topic, Partition: partition}
-		value := &offsetValue{Version: offsetValueVersion, Offset: offset, LeaderEpoch: -1, CommitTimestamp: l.w.now.UnixMilli()}
+		key := &record.OffsetCommitKey{Group: l.group(), Topic: topic, Partition: partition}
+		value := record.NewOffsetCommitValue()
+		value.Offset, value.CommitTimestamp = offset, l.w.now.UnixMilli()
 		at := coordinator.Position{Offset: l.w.end, ProducerID: int64(l.number("producer", 1))}
-		l.w.m.Replay(at, coordinator.Record{Key: key, Value: value})
-		l.w.append(logged{at.Offset, at.ProducerID, key.AppendTo(nil), value.AppendTo(nil), nil})
+		l.w.m.Replay(at, coordinator.Record{Key: key, Value: &value})
+		l.w.append(logged{at.Offset, at.ProducerID, record.AppendKey(nil, key), record.AppendValue(nil, &value, offsetValueVersion), nil})
 	}
 	l.w.check()
 }

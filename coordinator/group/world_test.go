@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ottla/ottla/coordinator"
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -69,9 +70,9 @@ func (w *world) begin(c Config) {
 // apply does to a step what the runtime does.
 func (w *world) apply(s coordinator.Step) {
 	for _, r := range s.Records {
-		l := logged{offset: w.end, producerID: -1, key: r.Key.AppendTo(nil)}
+		l := logged{offset: w.end, producerID: -1, key: record.AppendKey(nil, r.Key)}
 		if r.Value != nil {
-			l.value = r.Value.AppendTo(nil)
+			l.value = record.AppendValue(nil, r.Value, r.Version)
 		}
 		w.printf("log %s\n", printRecord(r))
 		w.m.Replay(coordinator.Position{Offset: l.offset, ProducerID: -1}, r)
@@ -333,25 +334,25 @@ func (w *world) advance(d time.Duration) {
 
 func printRecord(r coordinator.Record) string {
 	switch key := r.Key.(type) {
-	case *offsetKey:
+	case *record.OffsetCommitKey:
 		at := fmt.Sprintf("offset %s %s:%d", key.Group, key.Topic, key.Partition)
-		v, ok := r.Value.(*offsetValue)
+		v, ok := r.Value.(*record.OffsetCommitValue)
 		if !ok {
 			return at + " gone"
 		}
-		s := fmt.Sprintf("%s = %d v%d", at, v.Offset, v.Version)
-		if v.Version >= 3 && v.LeaderEpoch != -1 {
+		s := fmt.Sprintf("%s = %d v%d", at, v.Offset, r.Version)
+		if v.LeaderEpoch != -1 {
 			s += fmt.Sprintf(" epoch=%d", v.LeaderEpoch)
 		}
 		if v.Metadata != "" {
 			s += fmt.Sprintf(" metadata=%q", v.Metadata)
 		}
-		if v.Version == 1 {
+		if v.ExpireTimestamp != -1 {
 			s += fmt.Sprintf(" expires=+%v", time.UnixMilli(v.ExpireTimestamp).Sub(time.UnixMilli(v.CommitTimestamp)))
 		}
 		return s
-	case *groupKey:
-		v, ok := r.Value.(*groupValue)
+	case *record.GroupMetadataKey:
+		v, ok := r.Value.(*record.GroupMetadataValue)
 		if !ok {
 			return "group " + key.Group + " gone"
 		}
