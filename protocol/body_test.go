@@ -21,6 +21,7 @@ type bodyWriter struct {
 type length struct {
 	at, size int
 	kind     kind
+	null     bool // may be null
 }
 
 func (w *bodyWriter) write(ops []op) {
@@ -78,11 +79,11 @@ func (w *bodyWriter) fixed(n int) {
 
 func (w *bodyWriter) bytes(o op) {
 	if o.null && w.rng.IntN(3) == 0 {
-		w.length(o.kind, -1)
+		w.length(o.kind, -1, true)
 		return
 	}
 	n := w.rng.IntN(20)
-	w.length(o.kind, n)
+	w.length(o.kind, n, o.null)
 	for range n {
 		w.body = append(w.body, byte('a'+w.rng.IntN(26)))
 	}
@@ -90,11 +91,11 @@ func (w *bodyWriter) bytes(o op) {
 
 func (w *bodyWriter) array(o op, element []op) {
 	if o.null && w.rng.IntN(3) == 0 {
-		w.length(o.kind, -1)
+		w.length(o.kind, -1, true)
 		return
 	}
 	n := w.rng.IntN(w.elements + 1)
-	w.length(o.kind, n)
+	w.length(o.kind, n, o.null)
 	for range n {
 		if len(element) == 0 {
 			w.fixed(int(o.n))
@@ -130,19 +131,19 @@ func (w *bodyWriter) tags(known []testTag) {
 			add(uint32(100+i), make([]byte, w.rng.IntN(5)))
 		}
 	}
-	w.length(tags, len(sections))
+	w.length(tags, len(sections), true)
 	for _, s := range sections {
 		w.body = binary.AppendUvarint(w.body, uint64(s.number))
-		w.length(tag, len(s.bytes))
+		w.length(tag, len(s.bytes), true)
 		w.body = append(w.body, s.bytes...)
 	}
 }
 
 // length writes a length as the kind has it, and remembers where.
-func (w *bodyWriter) length(k kind, n int) {
+func (w *bodyWriter) length(k kind, n int, null bool) {
 	at := len(w.body)
 	w.body = appendLength(w.body, k, n)
-	w.lengths = append(w.lengths, length{at, len(w.body) - at, k})
+	w.lengths = append(w.lengths, length{at, len(w.body) - at, k, null})
 }
 
 func appendLength(b []byte, k kind, n int) []byte {

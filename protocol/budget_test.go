@@ -41,6 +41,19 @@ func TestBudgetWaitsForRoom(t *testing.T) {
 	})
 }
 
+func TestBudgetAdmitsAnythingAlone(t *testing.T) {
+	done := make(chan struct{})
+	close(done)
+	b := NewBudget(10)
+	large, next := &hold{account: b.Open(1)}, &hold{account: b.Open(1)}
+	if err := large.acquire(100, done); err != nil {
+		t.Errorf("a frame larger than the whole budget: %v", err)
+	}
+	if err := next.acquire(1, done); err != ErrClosing || b.Used() != 100 {
+		t.Errorf("the frame after it: %v, used %d", err, b.Used())
+	}
+}
+
 func TestBudgetChargeNeverWaits(t *testing.T) {
 	b := NewBudget(10)
 	a := b.Open(10)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -45,7 +46,11 @@ func TestParseHeader(t *testing.T) {
 		{"removed API", header(LeaderAndISRKey, 4, &id, 0), RequestHeader{LeaderAndISRKey, 4, 0x01020304, nil}, "", InvalidRequest},
 		{"unknown API", header(200, 0, &id, 0), RequestHeader{200, 0, 0x01020304, nil}, "", InvalidRequest},
 		{"negative API", header(-1, 0, &id, 0), RequestHeader{-1, 0, 0x01020304, nil}, "", InvalidRequest},
-		{"client id beyond the frame", header(FetchKey, 4, nil)[:8:8], RequestHeader{}, "", InvalidRequest},
+		{"client id one byte beyond the frame", header(FetchKey, 4, &id)[: 8+2+5 : 8+2+5], RequestHeader{FetchKey, 4, 0x01020304, nil}, "", InvalidRequest},
+		{"too short", header(FetchKey, 4, nil)[:9], RequestHeader{}, "", InvalidRequest},
+		{"tags at the limit", header(ProduceKey, 9, &id, slices.Concat(binary.AppendUvarint(nil, tagsMax), make([]byte, 2*tagsMax), []byte("b"))...), RequestHeader{ProduceKey, 9, 0x01020304, &id}, "b", None},
+		{"tags beyond the limit", header(ProduceKey, 9, &id, append(binary.AppendUvarint(nil, tagsMax+1), make([]byte, 2*tagsMax+2)...)...), RequestHeader{ProduceKey, 9, 0x01020304, &id}, "", InvalidRequest},
+		{"a count of more than 32 bits", header(ProduceKey, 9, &id, 0x80, 0x80, 0x80, 0x80, 0x70), RequestHeader{ProduceKey, 9, 0x01020304, &id}, "", InvalidRequest},
 		{"no tags", header(ProduceKey, 9, &id), RequestHeader{ProduceKey, 9, 0x01020304, &id}, "", InvalidRequest},
 		{"a million tags", header(ProduceKey, 9, &id, 0xc0, 0x84, 0x3d, 0), RequestHeader{ProduceKey, 9, 0x01020304, &id}, "", InvalidRequest},
 		{"tag beyond the frame", header(ProduceKey, 9, &id, 1, 0, 5, 'x'), RequestHeader{ProduceKey, 9, 0x01020304, &id}, "", InvalidRequest},

@@ -168,7 +168,7 @@ func (w *walker) array(o *op, element []op) bool {
 		return w.refuse(tooMany, n)
 	}
 	memory := n * int64(o.mem)
-	if !w.charge(memory + memory/8) {
+	if !w.charge(memory + min(memory/8, 8<<10)) { // as the allocator rounds
 		return false
 	}
 	if len(element) == 0 {

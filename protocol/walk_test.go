@@ -81,6 +81,74 @@ func TestWalkRefusesHugeLengths(t *testing.T) {
 	t.Logf("%d lies", lies)
 }
 
+// As in Kafka, null stands only where the definition allows it.
+func TestWalkRefusesNulls(t *testing.T) {
+	rng := newRand(t)
+	ones := bytes.Repeat([]byte{1}, 10_000)
+	eachRequest(func(key Key, version int16) {
+		for range 8 {
+			w := bodyWriter{rng: rng, elements: 3, known: true}
+			w.write(requestOps(key, version))
+			for _, l := range w.lengths {
+				if l.kind == tags || l.kind == tag {
+					continue
+				}
+				body := append(w.body[:l.at:l.at], appendLength(nil, l.kind, -1)...)
+				body = append(body, ones...) // no length in what follows is null
+				walk := walker{rest: body, memory: 1 << 30}
+				walk.run(requestOps(key, version))
+				if (walk.refused == notNull) == l.null {
+					t.Fatalf("%s version %d: null at %d: %d, may be null: %v\n%x", key, version, l.at, walk.refused, l.null, w.body)
+				}
+			}
+		}
+	})
+}
+
+// The limits, each from both sides, and that it is the limit that refuses.
+func TestWalkLimits(t *testing.T) {
+	partitions := func(announced uint32, there int) []byte { // DescribeLogDirs 1: one topic and its partitions
+		b := []byte{0, 0, 0, 1, 0, 1, 't'}
+		b = binary.BigEndian.AppendUint32(b, announced)
+		return append(b, make([]byte, 4*there)...)
+	}
+	tagged := func(announced uint64, there, size int) []byte { // ListPartitionReassignments 0, no topics
+		b := binary.AppendUvarint([]byte{0, 0, 0, 0, 0}, announced)
+		for i := range there {
+			b = binary.AppendUvarint(b, uint64(i))
+			b = binary.AppendUvarint(b, uint64(size))
+			b = append(b, make([]byte, size)...)
+		}
+		return b
+	}
+	for _, c := range []struct {
+		name string
+		key  Key
+		v    int16
+		body []byte
+		want refusal
+	}{
+		{"elements at the limit", DescribeLogDirsKey, 1, partitions(elementsMax, elementsMax), 0},
+		{"elements beyond the limit", DescribeLogDirsKey, 1, partitions(elementsMax+1, elementsMax+1), tooMany},
+		{"elements that just fit", DescribeLogDirsKey, 1, partitions(10, 10), 0},
+		{"one element too many", DescribeLogDirsKey, 1, partitions(11, 10), tooMany},
+		{"tags at the limit", ListPartitionReassignmentsKey, 0, tagged(tagsMax, tagsMax, 100), 0},
+		{"tags beyond the limit", ListPartitionReassignmentsKey, 0, tagged(tagsMax+1, tagsMax+1, 100), tooManyTags},
+		{"tags that just fit", ListPartitionReassignmentsKey, 0, tagged(10, 10, 0), 0},
+		{"one tag too many", ListPartitionReassignmentsKey, 0, tagged(11, 10, 0), tooManyTags},
+		{"a tag cut short", ListPartitionReassignmentsKey, 0, append(tagged(1, 0, 0), 1, 5, 'x'), tooShort},
+		{"tags that cost too much", ListPartitionReassignmentsKey, 0, tagged(5000, 5000, 0), tooLarge},
+	} {
+		w := walker{rest: c.body, memory: decodedFactor*int64(len(c.body)) + decodedSlack}
+		if w.run(requestOps(c.key, c.v)); w.refused != c.want {
+			t.Errorf("%s: refusal %d, want %d", c.name, w.refused, c.want)
+		}
+		if err := Walk(c.key, c.v, c.body); (err == nil) != (c.want == 0) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 func hugeLengths(k kind) [][]byte {
 	switch k {
 	case str:
@@ -131,8 +199,8 @@ func TestDecodedMemoryIsBounded(t *testing.T) {
 			if o.kind != array && o.kind != compactArray && o.kind != tags && o.kind != str && o.kind != compactStr {
 				continue
 			}
-			for _, size := range []int{frame / 100, frame} {
-				body := stuffed(ops, i, size)
+			for n, size := range []int{frame / 100, frame, frame} {
+				body := stuffed(ops, i, size, n == 2)
 				if checkCost(t, key, version, body) {
 					passed++
 				} else {
@@ -148,17 +216,18 @@ func TestDecodedMemoryIsBounded(t *testing.T) {
 }
 
 // stuffed is a body in which the array, tags section or string that is ops[at] holds as much as size bytes allow, and
-// everything else is as small as can be.
-func stuffed(ops []op, at, size int) []byte {
-	s := stuffing{target: &ops[at], size: size}
+// everything else is as small as can be. With unknown, every struct has one unknown tag.
+func stuffed(ops []op, at, size int, unknown bool) []byte {
+	s := stuffing{target: &ops[at], size: size, unknown: unknown}
 	s.write(ops)
 	return s.body
 }
 
 type stuffing struct {
-	target *op
-	size   int
-	body   []byte
+	target  *op
+	size    int
+	unknown bool
+	body    []byte
 }
 
 func (s *stuffing) write(ops []op) {
@@ -206,7 +275,11 @@ func (s *stuffing) holds(ops []op) bool {
 func (s *stuffing) array(o *op, element []op, holds bool) {
 	n := 0
 	if o == s.target {
-		n = min(s.size/int(o.n), elementsMax)
+		least := int(o.n)
+		if s.unknown && len(element) > 0 {
+			least += 20 // more than there are structs in an element, two bytes each
+		}
+		n = min(s.size/least, elementsMax)
 	} else if holds {
 		n = 1
 	}
@@ -239,12 +312,14 @@ func (s *stuffing) tags(o *op, known []testTag) (ops int) {
 	}
 	switch {
 	case holder != nil:
-		inner := stuffing{target: s.target, size: s.size}
+		inner := stuffing{target: s.target, size: s.size, unknown: s.unknown}
 		inner.write(holder.body)
 		s.body = append(s.body, 1)
 		s.body = binary.AppendUvarint(s.body, uint64(holder.number))
 		s.body = binary.AppendUvarint(s.body, uint64(len(inner.body)))
 		s.body = append(s.body, inner.body...)
+	case o != s.target && s.unknown:
+		s.body = append(s.body, 1, 99, 0)
 	case o != s.target:
 		s.body = append(s.body, 0)
 	}

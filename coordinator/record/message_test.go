@@ -225,6 +225,28 @@ func TestDecodeTakesMemoryInProportion(t *testing.T) {
 	})
 }
 
+// A count of tags that lies is found at once, not after as many steps.
+func TestTagCounts(t *testing.T) {
+	k := new(ConsumerGroupMetadataKey)
+	v := NewConsumerGroupMetadataValue()
+	body := AppendValue(nil, &v, 0)
+	for _, c := range []struct {
+		tags string
+		ok   bool
+	}{
+		{"\x00", true}, {"\x01\x09\x02xx", true}, {"\x02\x09\x00\x09\x00", true}, // unknown tags are skipped
+		{"\x01\x09\x03xx", false}, {"\x02\x09\x00", false}, {"\xff\xff\xff\xff\x0f", false}, {"\xff\xff\xff\xff\x7f", false},
+	} {
+		_, err := ReadValue(k, append(body[:len(body)-1:len(body)-1], c.tags...))
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("tags %x: %v", c.tags, err)
+		}
+		if c.tags == "\xff\xff\xff\xff\x0f" && !strings.Contains(err.Error(), "4294967295 tagged fields") {
+			t.Errorf("tags %x: %v", c.tags, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	types := all()
 	rng := rand.New(rand.NewPCG(1, 2))
