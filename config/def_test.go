@@ -44,7 +44,7 @@ func kafkaKeys(t *testing.T) []kafkaKey {
 // What differs from Kafka, and why.
 var (
 	ourDefaults = map[Key]string{
-		NodeID: "1", ProcessRoles: "broker,controller", ControllerListenerNames: "CONTROLLER", // required in Kafka
+		NodeID: "1", BrokerID: "1", ProcessRoles: "broker,controller", ControllerListenerNames: "CONTROLLER", // required in Kafka
 		Listeners:           "PLAINTEXT://localhost:9092", // loopback by default
 		AdvertisedListeners: "auto",
 		LogDir:              "./data",

@@ -115,7 +115,7 @@ func TestDescribeIsKafkas(t *testing.T) {
 // and log.retention.hours, whose value Kafka forgets when log.retention.ms is set while it runs.
 var differsForAReason = map[string]bool{
 	"log.retention.hours": true, "listener.security.protocol.map": true, "log.dir": true,
-	"listeners": true, "advertised.listeners": true, "node.id": true, "process.roles": true, "controller.listener.names": true,
+	"listeners": true, "advertised.listeners": true, "node.id": true, "broker.id": true, "process.roles": true, "controller.listener.names": true,
 	"offsets.topic.replication.factor": true, "transaction.state.log.replication.factor": true, "transaction.state.log.min.isr": true,
 	"share.coordinator.state.topic.replication.factor": true, "share.coordinator.state.topic.min.isr": true,
 }

@@ -111,7 +111,7 @@ func parseProperties(path, text string) ([]setting, error) {
 	for i := 0; i < len(lines); i++ {
 		first := i
 		line := trimBlanks(lines[i])
-		if line == "" || line[0] == '#' || line[0] == '!' {
+		if line == "" || line[0] == '#' || line[0] == '!' || line == `\` { // a backslash alone continues nothing
 			continue
 		}
 		for continues(line) {

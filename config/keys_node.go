@@ -28,7 +28,7 @@ const (
 
 var nodeRows = []Row{
 	{NodeID, Int, "1", atLeast(0), ReadOnly, Served, "The id of this node, its own in the cluster."},
-	{BrokerID, Int, "-1", nil, ReadOnly, Served, "Older name of node.id; where both are set they must be equal."},
+	{BrokerID, Int, "1", nil, ReadOnly, Served, "Older name of node.id; where both are set they must be equal."},
 	{BrokerRack, String, None, nil, ReadOnly, Served, "The rack or zone of this node, told to clients and used to spread replicas."},
 	{ProcessRoles, List, "broker,controller", list("broker", "controller"), ReadOnly, Served, "What this process does: broker, controller, or both. One node must be both."},
 	{LogDir, List, "./data", list(), ReadOnly, Served, "The data directory, where log.dirs names none."},
