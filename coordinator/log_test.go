@@ -24,7 +24,8 @@ type memLog struct {
 	maxBytes int           // of a batch
 	refuse   error         // what Append answers
 	broken   error         // what Batches answers
-	gate     chan struct{} // holds Batches back until it is closed
+	gate     chan struct{} // holds Batches back until it is closed, and gateEnd its end
+	gateEnd  chan struct{}
 	dirty    chan struct{} // told of appends, for a flusher
 }
 
@@ -110,7 +111,7 @@ func (l *memLog) OnCommitted(f func(int64)) func() {
 func (l *memLog) Batches(from, upTo int64) iter.Seq2[record.Batch, error] {
 	return func(yield func(record.Batch, error) bool) {
 		l.mu.Lock()
-		rest, gate, broken := l.bytes, l.gate, l.broken
+		rest, gate, gateEnd, broken := l.bytes, l.gate, l.gateEnd, l.broken
 		l.mu.Unlock()
 		if gate != nil {
 			<-gate
@@ -124,6 +125,9 @@ func (l *memLog) Batches(from, upTo int64) iter.Seq2[record.Batch, error] {
 				return
 			}
 			rest = more
+		}
+		if gateEnd != nil {
+			<-gateEnd
 		}
 		if broken != nil {
 			yield(nil, broken)

@@ -207,6 +207,15 @@ func TestInlineCommit(t *testing.T) {
 	b.log.inline = true
 	b.add("c", "x", 1) // commits b's record too, while the lock is held
 	b.hears("b=2", "c=3", "p=3")
+
+	// Nobody is answered while the lock is held: who hears may ask at once.
+	b.log.inline = false
+	b.do("asks", func(c *counter, call *Call[int64]) Step {
+		return c.add(&Call[int64]{Reply: func(int64) { b.read("asked", "x") }, Fail: call.Fail}, "x", 1)
+	})
+	b.log.inline = true
+	b.add("d", "x", 1)
+	b.hears("asked=5", "d=5")
 }
 
 // TestLoad: what was appended is there again on another runtime, and is answered when it is committed.
@@ -285,6 +294,25 @@ func TestLeadershipMovesWhileLoading(t *testing.T) {
 		b.log.commitAll()
 		b.hears("a=1", "b=2")
 		b.fails()
+
+		// What is led in this epoch already goes on.
+		b.do("p", func(c *counter, call *Call[int64]) Step { return c.park(call, "x", 3) })
+		b.rt.Lead(0, 3, b.log)
+		b.rt.Resign(0, 2)
+		b.add("c", "x", 1)
+		b.log.commitAll()
+		b.hears("c=3", "p=3")
+
+		// Replayed whole, and too late.
+		gate = make(chan struct{})
+		b.log.gateEnd = gate
+		b.rt.Lead(0, 4, b.log)
+		synctest.Wait()
+		b.rt.Resign(0, 5)
+		close(gate)
+		synctest.Wait()
+		b.read("d", "x")
+		b.hears("d NOT_COORDINATOR")
 	})
 }
 
