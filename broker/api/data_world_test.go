@@ -342,6 +342,13 @@ func batchWith(o record.Options, values ...string) record.Batch {
 	return b.Batch()
 }
 
+// newProducer is the header of an idempotent producer's batch.
+func newProducer(id int64, sequence int32) record.Options {
+	o := record.NewOptions()
+	o.ProducerID, o.ProducerEpoch, o.BaseSequence = id, 0, sequence
+	return o
+}
+
 // produceRequest writes records to one partition of a topic.
 func produceRequest(version int16, topic string, id cluster.TopicID, index int32, acks int16, records []byte) *kmsg.ProduceRequest {
 	r := kmsg.NewPtrProduceRequest()

@@ -1,0 +1,319 @@
+package api
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ottla/ottla/coordinator/cluster"
+	"github.com/ottla/ottla/protocol"
+)
+
+// These tests run in synctest bubbles: time passes only when everybody waits, so what a test says of time is exact.
+
+// slow makes every sync of a log take that long.
+func (w *dataWorld) slow(d time.Duration) { w.fs.Add(fmt.Sprintf("sync of *.log #1+ -> delay %s", d)) }
+
+// took is how long an answer takes to come.
+func took(a *answer) time.Duration {
+	began := time.Now()
+	<-a.came
+	return time.Since(began)
+}
+
+func TestProduceWaitsForTheDisk(t *testing.T) {
+	for _, c := range []struct {
+		durability string
+		acks       int16
+		want       time.Duration
+	}{
+		{"fsync", -1, 50 * time.Millisecond}, {"fsync", 1, 0}, {"pagecache", -1, 0}, {"pagecache", 1, 0},
+	} {
+		t.Run(fmt.Sprint(c.durability, c.acks), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newDataWorld(t, "log.durability", c.durability)
+				id := w.topic("t", 1)
+				w.slow(50 * time.Millisecond)
+				a := w.send(w.conn, produceRequest(13, "t", id, 0, c.acks, batchOf("a")))
+				if d := took(a); d != c.want {
+					t.Errorf("answered after %s, want %s", d, c.want)
+				}
+				if n := w.Purgatory.Waiting(); n != 0 {
+					t.Errorf("%d still wait", n)
+				}
+			})
+		})
+	}
+}
+
+// TestOneSyncServesAll: what comes while a sync runs waits for the next one, together.
+func TestOneSyncServesAll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t)
+		id := w.topic("t", 1)
+		w.slow(50 * time.Millisecond)
+		first := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batchOf("a")))
+		time.Sleep(time.Millisecond)
+		var rest []*answer
+		for range 100 {
+			rest = append(rest, w.send(w.conn, produceRequest(13, "t", id, 0, -1, batchOf("b"))))
+		}
+		if d := took(first); d != 49*time.Millisecond {
+			t.Errorf("the first after %s", d)
+		}
+		for i, a := range rest {
+			if d := took(a); i == 0 && d != 50*time.Millisecond || i > 0 && d != 0 {
+				t.Errorf("number %d after %s", i, d)
+			}
+		}
+	})
+}
+
+func TestProduceDuplicateWaitsForItsOriginal(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t)
+		id := w.topic("t", 1)
+		w.slow(50 * time.Millisecond)
+		batch := func() []byte {
+			o := newProducer(7, 0)
+			return batchWith(o, "a")
+		}
+		w.send(w.conn, produceRequest(13, "t", id, 0, -1, batch()))
+		again := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batch()))
+		if d := took(again); d != 50*time.Millisecond {
+			t.Errorf("the duplicate was answered after %s", d)
+		}
+		if p := answered(t, again.resp.(*kmsg.ProduceResponse)); p.ErrorCode != 0 || p.BaseOffset != 0 {
+			t.Errorf("%+v", p)
+		}
+		later := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batch()))
+		if !later.ready() {
+			t.Errorf("a duplicate of what is committed waits")
+		}
+	})
+}
+
+func TestProduceTimesOut(t *testing.T) { // 3
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t)
+		id := w.topic("t", 2)
+		w.fs.Add("sync of data/t-0/*.log #1+ -> delay 10s")
+		r := produceRequest(13, "t", id, 0, -1, batchOf("a"))
+		r.TimeoutMillis = 300
+		r.Topics[0].Partitions = append(r.Topics[0].Partitions, kmsg.ProduceRequestTopicPartition{Partition: 1, Records: batchOf("b")})
+		a := w.send(w.conn, r)
+		if d := took(a); d != 300*time.Millisecond {
+			t.Errorf("answered after %s", d)
+		}
+		resp := a.resp.(*kmsg.ProduceResponse)
+		wantCode(t, resp.Topics[0].Partitions[0].ErrorCode, protocol.RequestTimedOut)
+		wantCode(t, resp.Topics[0].Partitions[1].ErrorCode, protocol.None)
+		for _, timeout := range []int32{0, -5} {
+			r.TimeoutMillis = timeout
+			if d := took(w.send(w.conn, r)); d != 0 {
+				t.Errorf("time-out %d: after %s", timeout, d)
+			}
+		}
+		time.Sleep(20 * time.Second)
+		p := fetched1(t, ask[*kmsg.FetchResponse](w, fetchRequest(18, "t", id, 0, 0)))
+		if p.HighWatermark != 3 {
+			t.Errorf("high watermark %d: what timed out stays", p.HighWatermark)
+		}
+	})
+}
+
+func newFetch(id cluster.TopicID, offset int64, minBytes, maxWaitMs int32) *kmsg.FetchRequest {
+	r := fetchRequest(18, "t", id, 0, offset)
+	r.MinBytes, r.MaxWaitMillis = minBytes, maxWaitMs
+	return r
+}
+
+// TestFetchLongPoll is 1: what ends a wait, and when.
+func TestFetchLongPoll(t *testing.T) {
+	for _, durability := range []string{"fsync", "pagecache"} {
+		t.Run(durability, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) { longPoll(t, durability) })
+		})
+	}
+}
+
+func longPoll(t *testing.T, durability string) {
+	w := newDataWorld(t, "log.durability", durability)
+	id := w.topic("t", 2)
+	produce := func(index int32, values ...string) {
+		w.send(w.conn, produceRequest(13, "t", id, index, 1, batchOf(values...)))
+	}
+	produceAfter := func(d time.Duration, index int32, values ...string) {
+		time.AfterFunc(d, func() { produce(index, values...) })
+	}
+	expect := func(name string, r *kmsg.FetchRequest, want time.Duration, batches int) {
+		t.Helper()
+		a := w.send(w.conn, r)
+		if d := took(a); d != want {
+			t.Errorf("%s: answered after %s, want %s", name, d, want)
+		}
+		got := 0
+		for _, topic := range a.resp.(*kmsg.FetchResponse).Topics {
+			for _, p := range topic.Partitions {
+				got += len(offsetsIn(t, p.RecordBatches))
+			}
+		}
+		if got != batches {
+			t.Errorf("%s: %d batches, want %d", name, got, batches)
+		}
+		synctest.Wait()
+		if n := w.Purgatory.Waiting(); n != 0 {
+			t.Errorf("%s: %d still wait", name, n)
+		}
+	}
+	ms := time.Millisecond
+	expect("nothing comes", newFetch(id, 0, 1, 500), 500*ms, 0)
+	expect("no wait asked", newFetch(id, 0, 1, 0), 0, 0)
+	expect("negative wait", newFetch(id, 0, 1, -1), 0, 0)
+	expect("no bytes asked", newFetch(id, 0, 0, 500), 0, 0)
+	produceAfter(20*ms, 0, "a")
+	expect("a batch comes", newFetch(id, 0, 1, 500), 20*ms, 1)
+	expect("it is there", newFetch(id, 0, 1, 500), 0, 1)
+	produceAfter(20*ms, 1, "b")
+	expect("another partition's batch comes", newFetch(id, 1, 1, 500), 500*ms, 0)
+	both := newFetch(id, 1, 1, 500)
+	both.Topics[0].Partitions = append(both.Topics[0].Partitions, fetchPartition(1, 1))
+	produceAfter(30*ms, 1, "c")
+	expect("one of two partitions", both, 30*ms, 1)
+	size := int32(len(batchOf("0123456789")))
+	for i := range 4 {
+		produceAfter(time.Duration(10*(i+1))*ms, 0, "0123456789")
+	}
+	expect("three batches' bytes", newFetch(id, 1, 3*size, 500), 30*ms, 3)
+	time.Sleep(time.Second) // the fourth batch
+	produceAfter(10*ms, 0, "0123456789")
+	expect("not enough comes", newFetch(id, 5, 3*size, 500), 500*ms, 1)
+	expect("out of range", newFetch(id, 100, 1, 500), 0, 0)
+	unknown := newFetch(id, 6, 1, 500)
+	unknown.Topics[0].Partitions = append(unknown.Topics[0].Partitions, fetchPartition(77, 0))
+	expect("an unknown partition among others", unknown, 500*ms, 0)
+	unknown.Topics[0].Partitions = unknown.Topics[0].Partitions[1:]
+	expect("an unknown partition alone", unknown, 0, 0)
+	fenced := newFetch(id, 6, 1, 500)
+	time.AfterFunc(40*ms, w.bumpEpochs)
+	expect("a new leader epoch, of which the client knows nothing", fenced, 500*ms, 0)
+	fenced.Topics[0].Partitions[0].CurrentLeaderEpoch = 1
+	time.AfterFunc(40*ms, w.bumpEpochs)
+	expect("a new leader epoch", fenced, 40*ms, 0)
+	time.AfterFunc(60*ms, func() { w.deleteTopic(id) })
+	a := w.send(w.conn, newFetch(id, 6, 1, 500))
+	if d := took(a); d != 60*ms {
+		t.Errorf("the topic is deleted: answered after %s", d)
+	}
+	wantCode(t, fetched1(t, a.resp.(*kmsg.FetchResponse)).ErrorCode, protocol.UnknownTopicOrPartition)
+}
+
+// TestFetchSeesOnlyFlushed: in fsync mode a record is readable when it is on disk, and the long poll ends then.
+func TestFetchSeesOnlyFlushed(t *testing.T) {
+	for _, isolation := range []int8{0, 1} {
+		inBubble(t, func(t *testing.T) {
+			w := newDataWorld(t)
+			id := w.topic("t", 1)
+			w.slow(70 * time.Millisecond)
+			w.send(w.conn, produceRequest(13, "t", id, 0, 1, batchOf("a")))
+			now := fetchRequest(18, "t", id, 0, 0)
+			now.IsolationLevel = isolation
+			if p := fetched1(t, ask[*kmsg.FetchResponse](w, now)); p.HighWatermark != 0 || len(p.RecordBatches) > 0 {
+				t.Errorf("before the sync: %+v", p)
+			}
+			poll := newFetch(id, 0, 1, 5000)
+			poll.IsolationLevel = isolation
+			if d := took(w.send(w.conn, poll)); d != 70*time.Millisecond {
+				t.Errorf("answered after %s", d)
+			}
+		})
+	}
+}
+
+// TestWaitersGoWithTheirConnection: whatever time they asked for, they leave nothing behind.
+func TestWaitersGoWithTheirConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t)
+		id := w.topic("t", 1)
+		w.fs.Add("sync of data/t-0/*.log #1+ -> delay 1h")
+		var all []*answer
+		conns := []*testConn{w.connect(), w.connect(), w.connect()}
+		for _, c := range conns {
+			for range 50 {
+				all = append(all, w.send(c, newFetch(id, 0, 1<<30, 1<<31-1)))
+				r := produceRequest(13, "t", id, 0, -1, batchOf("a"))
+				r.TimeoutMillis = 1<<31 - 1
+				all = append(all, w.send(c, r))
+			}
+		}
+		if n := w.Purgatory.Waiting(); n != 300 {
+			t.Fatalf("%d wait", n)
+		}
+		w.hangUp(conns[1])
+		if n := w.Purgatory.Waiting(); n != 200 {
+			t.Errorf("%d wait after one of three connections ended", n)
+		}
+		w.hangUp(conns[0])
+		w.hangUp(conns[2])
+		for i, a := range all {
+			if !a.ready() || a.why == nil {
+				t.Fatalf("request %d still waits for a connection that is gone", i)
+			}
+		}
+		if late := w.send(conns[0], newFetch(id, 0, 1, 5000)); !late.ready() || late.why == nil {
+			t.Errorf("a request that came after the end waits")
+		}
+		if n := w.Purgatory.Waiting(); n != 0 {
+			t.Errorf("%d wait", n)
+		}
+	})
+}
+
+// TestWaitingCostsNoGoroutine parks many requests and counts.
+func TestWaitingCostsNoGoroutine(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t)
+		id := w.topic("t", 1)
+		before := runtime.NumGoroutine()
+		for range 1000 {
+			w.send(w.conn, newFetch(id, 0, 1, 60_000))
+		}
+		if after := runtime.NumGoroutine(); after > before {
+			t.Errorf("%d goroutines before, %d with 1000 long polls", before, after)
+		}
+		w.hangUp(w.conn)
+	})
+}
+
+func TestProduceToADeletedTopic(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t)
+		id := w.topic("t", 1)
+		w.slow(time.Second)
+		a := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batchOf("a")))
+		w.deleteTopic(id)
+		if d := took(a); d != 0 {
+			t.Errorf("answered after %s", d)
+		}
+		wantCode(t, answered(t, a.resp.(*kmsg.ProduceResponse)).ErrorCode, protocol.UnknownTopicOrPartition)
+	})
+}
+
+// TestProduceOverALeaderChange: an append of one epoch is not answered as committed in the next.
+func TestProduceOverALeaderChange(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t)
+		id := w.topic("t", 1)
+		w.slow(time.Second)
+		a := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batchOf("a")))
+		w.bumpEpochs()
+		if d := took(a); d != 0 {
+			t.Errorf("answered after %s", d)
+		}
+		wantCode(t, answered(t, a.resp.(*kmsg.ProduceResponse)).ErrorCode, protocol.NotLeaderForPartition)
+	})
+}
