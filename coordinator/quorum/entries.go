@@ -19,11 +19,14 @@ import (
 //
 //	key: version u8 = 1 · raft's type of entry u8      value: the entry's data      header "extensions": raft's, if any
 //
-// It is contiguous: raft is told so (IsMonotonic).
+// It is contiguous: raft is told so (IsMonotonic). Raft counts from 1; at offset 0 stands a record that is no entry, with
+// raft's type replaced by 255 and, as its value, the id of the cluster.
 type entries struct {
 	log *logstore.Log
 	dir string
 	now func() time.Time
+	// state must be well for an entry to be stored: see stateFile.failed.
+	state *stateFile
 
 	mu struct { // guards the fields below
 		sync.Mutex
@@ -38,6 +41,7 @@ type entries struct {
 const (
 	entryKeyVersion  = 1
 	extensionsHeader = "extensions"
+	notAnEntry       = 255
 )
 
 // metadataTopicID is the topic id that Kafka gives its metadata log.
@@ -63,8 +67,13 @@ func openEntries(store *logstore.Store, now func() time.Time) (*entries, error) 
 	if err := l.Err(); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", e.dir, err)
 	}
-	if l.End() == 0 { // raft counts from 1
-		if err := l.TruncateFullyAndStartAt(1); err != nil {
+	if l.End() == 0 {
+		first, err := encodeLog(&raft.Log{Type: notAnEntry, Data: []byte(store.ClusterID()), AppendedAt: now()})
+		if err != nil {
+			return nil, err
+		}
+		// It is synced with the first entry.
+		if _, err := l.Append(first, logstore.AppendOptions{Origin: logstore.Replication}); err != nil {
 			return nil, err
 		}
 	}
@@ -73,7 +82,7 @@ func openEntries(store *logstore.Store, now func() time.Time) (*entries, error) 
 
 // read reads all entries into mu.replay.
 func (e *entries) read() error {
-	next := e.log.LogStart()
+	next := e.first()
 	for batch, err := range e.log.Batches(next, e.log.End()) {
 		if err != nil {
 			return fmt.Errorf("%s is damaged at offset %d: %w", e.dir, next, err)
@@ -96,7 +105,7 @@ func (e *entries) read() error {
 
 // startsAfter checks that no entry is missing between the snapshot and the log.
 func (e *entries) startsAfter(s *snapshots) error {
-	first, snapshot := e.log.LogStart(), int64(s.index())
+	first, snapshot := e.first(), int64(s.index())
 	if first > snapshot+1 {
 		return fmt.Errorf("%s begins at offset %d, but the newest snapshot ends at offset %d: what is between is missing",
 			e.dir, first, snapshot)
@@ -105,37 +114,39 @@ func (e *entries) startsAfter(s *snapshots) error {
 }
 
 // rehearse applies the snapshot and the entries to see whether that can be done, before raft does it and writes entries of
-// its own: a log that this build cannot serve is left as it was.
-func (e *entries) rehearse(s *snapshots) error {
-	image := cluster.Empty()
+// its own: a log that this build cannot serve is left as it was. What came of it is kept, so that it is done once.
+func (e *entries) rehearse(s *snapshots) (*rehearsal, error) {
+	r := &rehearsal{snapshot: cluster.Empty(), steps: map[uint64]step{}}
 	if metas, _ := s.List(); len(metas) > 0 {
 		_, body, err := s.Open(metas[0].ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer body.Close()
-		if image, _, err = readImage(body); err != nil {
-			return fmt.Errorf("%s/%s: %w", e.dir, metas[0].ID, err)
+		if r.snapshot, r.snapshotBytes, err = readImage(body); err != nil {
+			return nil, fmt.Errorf("%s/%s: %w", e.dir, metas[0].ID, err)
 		}
 	}
+	image := r.snapshot
 	for n := range e.mu.replay {
 		l := &e.mu.replay[n]
 		if l.Type != raft.LogCommand || l.Index <= s.index() {
 			continue
 		}
-		after, _, err := applyEntry(image, l)
+		after, delta, err := applyEntry(image, l)
 		if errors.Is(err, errStale) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("%s: the entry at offset %d: %w", e.dir, l.Index, err)
+			return nil, fmt.Errorf("%s: the entry at offset %d: %w", e.dir, l.Index, err)
 		}
+		r.steps[l.Index] = step{l.Term, image, after, delta}
 		image = after
 	}
 	if err := image.CheckFeatures(); err != nil {
-		return fmt.Errorf("%s: %w", e.dir, err)
+		return nil, fmt.Errorf("%s: %w", e.dir, err)
 	}
-	return nil
+	return r, nil
 }
 
 // replayed lets go of the entries kept for the start.
@@ -164,17 +175,20 @@ func (e *entries) fail(err error) error {
 // IsMonotonic tells raft that entries must be contiguous.
 func (e *entries) IsMonotonic() bool { return true }
 
+// first is the offset of the first entry, if there is one.
+func (e *entries) first() int64 { return max(1, e.log.LogStart()) }
+
 // FirstIndex is the first entry's index, 0 for no entries.
 func (e *entries) FirstIndex() (uint64, error) {
-	if start := e.log.LogStart(); start < e.log.End() {
-		return uint64(start), nil
+	if first := e.first(); first < e.log.End() {
+		return uint64(first), nil
 	}
 	return 0, nil
 }
 
 // LastIndex is the last entry's index, 0 for no entries.
 func (e *entries) LastIndex() (uint64, error) {
-	if end := e.log.End(); e.log.LogStart() < end {
+	if end := e.log.End(); e.first() < end {
 		return uint64(end - 1), nil
 	}
 	return 0, nil
@@ -182,7 +196,7 @@ func (e *entries) LastIndex() (uint64, error) {
 
 // GetLog reads an entry.
 func (e *entries) GetLog(index uint64, l *raft.Log) error {
-	if index < uint64(e.log.LogStart()) || index >= uint64(e.log.End()) {
+	if index < uint64(e.first()) || index >= uint64(e.log.End()) {
 		return raft.ErrLogNotFound
 	}
 	if e.replayOf(index, l) {
@@ -213,7 +227,7 @@ func (e *entries) StoreLog(l *raft.Log) error { return e.StoreLogs([]*raft.Log{l
 
 // StoreLogs stores entries and returns when they are on disk.
 func (e *entries) StoreLogs(logs []*raft.Log) error {
-	if err := e.failure(); err != nil {
+	if err := errors.Join(e.failure(), e.state.failure()); err != nil {
 		return err
 	}
 	for _, l := range logs {
@@ -237,7 +251,7 @@ func (e *entries) DeleteRange(first, last uint64) error {
 	if err := e.failure(); err != nil {
 		return err
 	}
-	start, end := uint64(e.log.LogStart()), uint64(e.log.End())
+	start, end := uint64(e.first()), uint64(e.log.End())
 	e.dropReplay()
 	switch {
 	case first <= start && last+1 >= end:

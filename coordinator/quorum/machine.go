@@ -21,12 +21,28 @@ type machine struct {
 		subscribers []func(*cluster.Image, *cluster.Delta)
 		failed      error
 	}
+	// rehearsal is what the start has applied already, nil after it. Guarded by mu.
+	rehearsal *rehearsal
 
 	// What was applied since the last snapshot. Only raft's FSM goroutine touches it.
 	entries, bytes int64
 	snapshotBytes  atomic.Int64
 	// due is told when a snapshot is worth taking.
 	due chan<- struct{}
+}
+
+// rehearsal is what came of the snapshot and the entries that a node has found at its start.
+type rehearsal struct {
+	snapshot      *cluster.Image
+	snapshotBytes int64
+	steps         map[uint64]step // by index
+}
+
+// step is an entry applied. Another node's entry of the same index has another term.
+type step struct {
+	term          uint64
+	before, after *cluster.Image
+	delta         *cluster.Delta
 }
 
 // Apply applies a committed entry. An entry that cannot be applied stops the machine: the entries after it stand on it.
@@ -36,7 +52,7 @@ func (m *machine) Apply(l *raft.Log) any {
 	if m.mu.failed != nil {
 		return m.mu.failed
 	}
-	image, delta, err := applyEntry(m.image.Load(), l)
+	image, delta, err := m.step(l)
 	if errors.Is(err, errStale) {
 		return err
 	}
@@ -47,6 +63,23 @@ func (m *machine) Apply(l *raft.Log) any {
 	m.tell(image, delta)
 	m.grow(int64(len(l.Data)))
 	return nil
+}
+
+// step is the image after an entry. mu is held.
+func (m *machine) step(l *raft.Log) (*cluster.Image, *cluster.Delta, error) {
+	before := m.image.Load()
+	if m.rehearsal != nil {
+		if s, ok := m.rehearsal.steps[l.Index]; ok && s.term == l.Term && s.before == before {
+			return s.after, s.delta, nil
+		}
+	}
+	return applyEntry(before, l)
+}
+
+func (m *machine) forgetRehearsal() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rehearsal = nil
 }
 
 func applyEntry(before *cluster.Image, l *raft.Log) (*cluster.Image, *cluster.Delta, error) {
@@ -113,9 +146,9 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 
 // Restore replaces the image by a snapshot's.
 func (m *machine) Restore(r io.ReadCloser) error {
-	image, size, err := readImage(r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	image, size, err := m.restored(r)
 	if err != nil {
 		m.mu.failed = err
 		return err
@@ -124,6 +157,14 @@ func (m *machine) Restore(r io.ReadCloser) error {
 	m.snapshotBytes.Store(size)
 	m.tell(image, cluster.Difference(m.image.Load(), image))
 	return nil
+}
+
+// restored is the image of a snapshot. The first one that raft restores is the one that was rehearsed. mu is held.
+func (m *machine) restored(r io.Reader) (*cluster.Image, int64, error) {
+	if m.rehearsal != nil && m.rehearsal.snapshot.Offset() != -1 && m.image.Load().Offset() == -1 {
+		return m.rehearsal.snapshot, m.rehearsal.snapshotBytes, nil
+	}
+	return readImage(r)
 }
 
 // imageSnapshot is an image on its way into a file.

@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,6 +79,7 @@ func (q *Quorum) open(ctx context.Context, o Options) (err error) {
 	if q.state, err = openStateFile(o.FS, dir, identity); err != nil {
 		return err
 	}
+	q.logs.state = q.state
 	snapshots, err := openSnapshots(o.FS, dir, identity.ClusterID)
 	if err != nil {
 		return err
@@ -85,7 +87,7 @@ func (q *Quorum) open(ctx context.Context, o Options) (err error) {
 	if err := q.logs.startsAfter(snapshots); err != nil {
 		return err
 	}
-	if err := q.logs.rehearse(snapshots); err != nil {
+	if q.machine.rehearsal, err = q.logs.rehearse(snapshots); err != nil {
 		return err
 	}
 	logger := newLogger(o.Log)
@@ -99,7 +101,7 @@ func (q *Quorum) open(ctx context.Context, o Options) (err error) {
 	// Snapshots are taken when the log has grown (machine.grown), not by the clock.
 	conf.SnapshotInterval, conf.SnapshotThreshold = 1<<62, 1<<62
 	conf.NoLegacyTelemetry = true
-	if err := q.begin(conf, snapshots); err != nil {
+	if err := q.begin(snapshots); err != nil {
 		return err
 	}
 	q.machine.due = q.snapshotDue
@@ -115,20 +117,26 @@ func (q *Quorum) open(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, q.Err())
 	}
 	q.logs.replayed()
+	q.machine.forgetRehearsal()
 	return nil
 }
 
 // nothing is a proposal that shows that a leader is there and everything is applied.
 func nothing(*cluster.Image, time.Time) ([]cluster.Record, error) { return nil, nil }
 
-// begin writes the first entry of a new log: the quorum is this node.
-func (q *Quorum) begin(conf *raft.Config, snapshots *snapshots) error {
-	exists, err := raft.HasExistingState(q.logs, q.state, snapshots)
-	if err != nil || exists {
+// begin writes the first entry of a new log: the quorum is this node. raft.BootstrapCluster does the same, but refuses once
+// a term is in the state file, which a power cut before the entry can leave there.
+func (q *Quorum) begin(snapshots *snapshots) error {
+	last, err := q.logs.LastIndex()
+	if err != nil || last > 0 || snapshots.index() > 0 {
+		return err
+	}
+	if err := q.state.Set([]byte(currentTerm), binary.BigEndian.AppendUint64(nil, 1)); err != nil {
 		return err
 	}
 	alone := raft.Configuration{Servers: []raft.Server{{ID: q.id, Address: raft.ServerAddress(q.id)}}}
-	return raft.BootstrapCluster(conf, q.logs, q.state, snapshots, q.transport, alone)
+	return q.logs.StoreLog(&raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(alone),
+		AppendedAt: q.now()})
 }
 
 // campaign makes this node leader at once where it is the only voter. Raft would first wait for a leader to speak up for
@@ -162,7 +170,9 @@ func (q *Quorum) Term() int32 { return int32(q.raft.CurrentTerm()) }
 
 // Err is why the metadata log takes no more entries, nil while it does: a write or sync of it failed, or an entry of it
 // could not be applied. Only a restart helps.
-func (q *Quorum) Err() error { return errors.Join(q.logs.failure(), q.machine.failure()) }
+func (q *Quorum) Err() error {
+	return errors.Join(q.logs.failure(), q.state.failure(), q.machine.failure())
+}
 
 // Status is what DescribeQuorum tells.
 type Status struct {

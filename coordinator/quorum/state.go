@@ -31,8 +31,11 @@ type stateFile struct {
 	name string
 	who  identity
 
-	mu     sync.Mutex // guards values and the file
+	mu     sync.Mutex // guards the fields below and the file
 	values map[string][]byte
+	// failed is the first failure to write. A term or a vote that may be forgotten must not be acted on: every further Set is
+	// answered with it, and so is every entry (entries.StoreLogs).
+	failed error
 }
 
 const (
@@ -105,16 +108,22 @@ func (s *stateFile) decode(data []byte) error {
 func (s *stateFile) Set(key, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
 	if old, ok := s.values[string(key)]; ok && slices.Equal(old, value) {
 		return nil
 	}
-	before := maps.Clone(s.values)
 	s.values[string(key)] = slices.Clone(value)
-	if err := replaceFile(s.fs, s.dir, s.name, s.encode()); err != nil {
-		s.values = before
-		return err
-	}
-	return nil
+	s.failed = replaceFile(s.fs, s.dir, s.name, s.encode())
+	return s.failed
+}
+
+// failure is why nothing can be written any more, nil while it can.
+func (s *stateFile) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // Get is a value; one that was never set is an error with the text "not found", as raft expects.
@@ -128,10 +137,18 @@ func (s *stateFile) Get(key []byte) ([]byte, error) {
 	return value, nil
 }
 
-// SetUint64 sets a number, durably.
+// SetUint64 sets a number, durably. Raft panics when it cannot save a term, so it is not told: it will neither vote in that
+// term, since the vote cannot be saved either, nor append an entry.
 func (s *stateFile) SetUint64(key []byte, value uint64) error {
-	return s.Set(key, binary.BigEndian.AppendUint64(nil, value))
+	err := s.Set(key, binary.BigEndian.AppendUint64(nil, value))
+	if string(key) == currentTerm {
+		return nil
+	}
+	return err
 }
+
+// currentTerm is raft's key for its term.
+const currentTerm = "CurrentTerm"
 
 // GetUint64 is a number.
 func (s *stateFile) GetUint64(key []byte) (uint64, error) {
