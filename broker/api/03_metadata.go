@@ -9,8 +9,8 @@
 // Errors, per topic: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INVALID_TOPIC_EXCEPTION, TOPIC_AUTHORIZATION_FAILED;
 // per partition: LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND.
 //
-// Where Kafka answers UNKNOWN_TOPIC_OR_PARTITION while it creates a topic and lets the client ask again, we create it and
-// answer with it: the request holds back the next one of its connection until the topic is there.
+// A topic that the request creates is answered UNKNOWN_TOPIC_OR_PARTITION, as Kafka does, and the client asks again; but it
+// is there before the answer is, and the next request of the connection waits for that.
 
 package api
 
@@ -83,15 +83,15 @@ func (s *Server) metadataTopics(r *Request, req *kmsg.MetadataRequest, image *cl
 		}
 		return topics
 	}
-	missing := map[string]error{}
+	var failed map[string]error
 	if req.AllowAutoTopicCreation || r.Version() < 4 {
-		image = s.createMissing(r, req, image, missing)
+		failed = s.createMissing(r, req, image)
 	}
 	seen := make(map[string]bool, len(req.Topics))
 	for _, asked := range req.Topics {
 		if key := askedKey(asked); !seen[key] { // a topic named twice is answered once, as Kafka's set does
 			seen[key] = true
-			topics = append(topics, s.askedTopic(r, req, image, asked, missing))
+			topics = append(topics, s.askedTopic(r, req, image, asked, failed))
 		}
 	}
 	return topics
@@ -104,9 +104,8 @@ func askedKey(asked kmsg.MetadataRequestTopic) string {
 	return "i" + string(asked.TopicID[:])
 }
 
-// createMissing creates the named topics that are missing and that the client may create. What stands in the way of one
-// is left in missing.
-func (s *Server) createMissing(r *Request, req *kmsg.MetadataRequest, image *cluster.Image, missing map[string]error) *cluster.Image {
+// createMissing creates the named topics that are missing and that the client may create, and tells what failed.
+func (s *Server) createMissing(r *Request, req *kmsg.MetadataRequest, image *cluster.Image) (failed map[string]error) {
 	var names []string
 	for _, asked := range req.Topics {
 		if asked.Topic == nil || image.Topic(*asked.Topic) != nil || slices.Contains(names, *asked.Topic) {
@@ -119,16 +118,15 @@ func (s *Server) createMissing(r *Request, req *kmsg.MetadataRequest, image *clu
 		}
 	}
 	if len(names) == 0 || !s.AutoCreateEnabled() {
-		return image
+		return nil
 	}
-	for name, err := range s.AutoCreate(context.Background(), names) {
-		missing[name] = err
-	}
-	return s.Cluster.Image()
+	ctx, cancel := context.WithTimeout(context.Background(), internalTopicTimeout)
+	defer cancel()
+	return s.AutoCreate(ctx, names)
 }
 
 // askedTopic answers for one topic that the client named.
-func (s *Server) askedTopic(r *Request, req *kmsg.MetadataRequest, image *cluster.Image, asked kmsg.MetadataRequestTopic, missing map[string]error) kmsg.MetadataResponseTopic {
+func (s *Server) askedTopic(r *Request, req *kmsg.MetadataRequest, image *cluster.Image, asked kmsg.MetadataRequestTopic, failed map[string]error) kmsg.MetadataResponseTopic {
 	var t *cluster.Topic
 	if asked.Topic != nil {
 		t = image.Topic(*asked.Topic)
@@ -136,7 +134,7 @@ func (s *Server) askedTopic(r *Request, req *kmsg.MetadataRequest, image *cluste
 		t = image.TopicByID(asked.TopicID)
 	}
 	if t == nil {
-		return s.noTopic(r, asked, missing)
+		return s.noTopic(r, asked, failed)
 	}
 	if !s.Allowed(r, security.Describe, security.Topic, t.Name) {
 		return s.deniedTopic(asked)
@@ -144,7 +142,7 @@ func (s *Server) askedTopic(r *Request, req *kmsg.MetadataRequest, image *cluste
 	return s.metadataTopic(r, req, image, t)
 }
 
-func (s *Server) noTopic(r *Request, asked kmsg.MetadataRequestTopic, missing map[string]error) kmsg.MetadataResponseTopic {
+func (s *Server) noTopic(r *Request, asked kmsg.MetadataRequestTopic, failed map[string]error) kmsg.MetadataResponseTopic {
 	mt := kmsg.NewMetadataResponseTopic()
 	mt.Topic, mt.TopicID = asked.Topic, asked.TopicID
 	mt.Partitions = []kmsg.MetadataResponseTopicPartition{}
@@ -157,7 +155,7 @@ func (s *Server) noTopic(r *Request, asked kmsg.MetadataRequestTopic, missing ma
 		mt.ErrorCode = int16(protocol.InvalidTopicException)
 	default:
 		mt.ErrorCode = int16(protocol.UnknownTopicOrPartition)
-		if err := missing[*asked.Topic]; err != nil {
+		if err := failed[*asked.Topic]; err != nil {
 			mt.ErrorCode = int16(protocol.CodeOf(err))
 		}
 	}
