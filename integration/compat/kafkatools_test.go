@@ -91,7 +91,7 @@ func TestKafkaTopics(t *testing.T) {
 		"Created topic tool-topics")
 	fails(t, "already exists", "kafka-topics", "--create", "--topic", "tool-topics")
 	ok(t, "kafka-topics", "--create", "--if-not-exists", "--topic", "tool-topics")
-	fails(t, "Unable to replicate", "kafka-topics", "--create", "--topic", "tool-too-many", "--replication-factor", "3")
+	fails(t, "broker(s) are registered", "kafka-topics", "--create", "--topic", "tool-too-many", "--replication-factor", "3")
 	fails(t, "Invalid value soon", "kafka-topics", "--create", "--topic", "tool-bad-config", "--config", "retention.ms=soon")
 	says(t, ok(t, "kafka-topics", "--list"), "^tool-topics$")
 	says(t, ok(t, "kafka-topics", "--describe", "--topic", "tool-topics"),

@@ -94,6 +94,7 @@ func (n *namer) walkSlice(path string, v, usual reflect.Value, out *[]leaf) {
 		value reflect.Value
 	}
 	var elements []element
+	taken := map[string]bool{}
 	defaults := 0
 	for i := range v.Len() {
 		if c, ok := v.Index(i).Interface().(kmsg.CreateTopicsResponseTopicConfig); ok && c.Source == 5 {
@@ -104,6 +105,10 @@ func (n *namer) walkSlice(path string, v, usual reflect.Value, out *[]leaf) {
 		if key, sorted := n.keyOf(v.Index(i)); sorted {
 			name = key
 		}
+		for same := 2; taken[name]; same++ { // asked twice, answered twice
+			name = fmt.Sprintf("%s #%d", strings.TrimSuffix(name, fmt.Sprintf(" #%d", same-1)), same)
+		}
+		taken[name] = true
 		elements = append(elements, element{name, v.Index(i)})
 	}
 	if defaults > 0 {
@@ -159,6 +164,14 @@ func (n *namer) keyOf(v reflect.Value) (string, bool) {
 		}
 	case kmsg.OffsetFetchResponseTopic:
 		return e.Topic, true
+	case kmsg.OffsetFetchResponseTopicPartition:
+		return fmt.Sprint(e.Partition), true
+	case kmsg.OffsetFetchResponseGroupTopicPartition:
+		return fmt.Sprint(e.Partition), true
+	case kmsg.FetchResponseTopicPartition:
+		return fmt.Sprint(e.Partition), true
+	case kmsg.ProduceResponseTopicPartition:
+		return fmt.Sprint(e.Partition), true
 	case kmsg.OffsetFetchResponseGroup:
 		return e.Group, true
 	case kmsg.DescribeGroupsResponseGroupMember:
@@ -179,6 +192,7 @@ func (n *namer) keyOf(v reflect.Value) (string, bool) {
 
 var (
 	uuid  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	other = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	short = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)
 )
 
@@ -214,6 +228,10 @@ func (n *namer) text(field string, v reflect.Value) string {
 		if field == "Port" && x > 0 || field == "SessionID" && x != 0 {
 			return "<" + strings.ToLower(field) + ">"
 		}
+	case uint16:
+		if field == "Port" {
+			return "<port>"
+		}
 	case int64:
 		switch {
 		case field == "ProducerID" && x >= 0:
@@ -237,6 +255,7 @@ func (n *namer) string(field, s string) string {
 		return "<cluster>"
 	}
 	s = n.replace.Replace(s)
+	s = other.ReplaceAllString(s, "<another address>")
 	s = uuid.ReplaceAllStringFunc(s, func(id string) string { return fmt.Sprintf("<uuid %d>", number(n.uuids, id)) })
 	for id, topic := range n.topics {
 		s = strings.ReplaceAll(s, base64.RawURLEncoding.EncodeToString(id[:]), "<id of "+topic+">")
