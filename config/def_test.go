@@ -4,7 +4,6 @@ import (
 	"math"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,32 +143,17 @@ func checkAllowed(t *testing.T, d *Def, allowed string) {
 	}
 }
 
-// The documentation is our own words, and every constant is its key in Go's spelling.
+// TestConstantsAreTheirKeys: every key has a constant, which is its name in Go's spelling.
 func TestConstantsAreTheirKeys(t *testing.T) {
-	files, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	declared := regexp.MustCompile(`(?m)^\t(\w+)\s+Key = "([^"]+)"$`)
-	var keys []Key
-	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(f.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
-			keys = append(keys, Key(m[2]))
-			if !strings.EqualFold(m[1], strings.NewReplacer(".", "", "-", "").Replace(m[2])) {
-				t.Errorf("%s is the constant of %s", m[1], m[2])
-			}
+	names := constantNames(t)
+	for k, name := range names {
+		if !strings.EqualFold(name, strings.NewReplacer(".", "", "-", "").Replace(string(k))) {
+			t.Errorf("%s is the constant of %s", name, k)
 		}
 	}
 	for _, defs := range [][]*Def{BrokerDefs, TopicDefs, GroupDefs, ClientMetricsDefs} {
 		for _, d := range defs {
-			if !slices.Contains(keys, d.Key) {
+			if names[d.Key] == "" {
 				t.Errorf("%s has no constant", d.Key)
 			}
 		}

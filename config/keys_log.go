@@ -54,7 +54,7 @@ var logRows = []Row{
 	{LogIndexSizeMaxBytes, Int, "10485760", atLeast(4), ClusterWide, Served, "The largest offset or time index; the segment rolls when one is full."},
 	{LogIndexIntervalBytes, Int, "4096", atLeast(0), ClusterWide, Served, "Bytes of records between two index entries."},
 	{LogSegmentDeleteDelayMs, Long, "60000", atLeast(0), ClusterWide, Served, "How long a deleted segment's files stay on disk."},
-	{LogPreallocate, Boolean, "false", nil, ClusterWide, Served, "Whether a new segment's space is reserved at once."},
+	{LogPreallocate, Boolean, "false", nil, ClusterWide, NoEffect, "Whether a new segment's space is reserved at once."},
 	{LogFlushIntervalMessages, Long, "9223372036854775807", atLeast(1), ClusterWide, Served, "Records after which a log is flushed, in pagecache mode."},
 	{LogFlushIntervalMs, Long, None, nil, ClusterWide, Served, "Age of unflushed records at which a log is flushed, in pagecache mode; unset, log.flush.scheduler.interval.ms decides."},
 	{LogFlushSchedulerIntervalMs, Long, "9223372036854775807", nil, ReadOnly, Served, "How often logs are checked for a flush that is due."},

@@ -32,7 +32,7 @@ var replicationRows = []Row{
 	{ReplicaFetchMinBytes, Int, "1", nil, ReadOnly, NoEffect, "Bytes that a leader waits for before it answers a follower."},
 	{ReplicaFetchResponseMaxBytes, Int, "10485760", atLeast(0), ReadOnly, NoEffect, "Bytes of one answer to a follower."},
 	{NumReplicaFetchers, Int, "1", atLeast(1), ClusterWide, NoEffect, "Connections over which a follower fetches from one leader."},
-	{ReplicaHighWatermarkCheckpointIntervalMs, Long, "5000", nil, ReadOnly, Served, "How often high watermarks are written to disk."},
+	{ReplicaHighWatermarkCheckpointIntervalMs, Long, "5000", nil, ReadOnly, NoEffect, "How often high watermarks are written to disk; here with recovery points."},
 	{ReplicaSelectorClass, String, None, nil, ReadOnly, NoEffect, "A plug-in that sends consumers to a follower; here they read from the leader."},
 	{FollowerFetchLastTieredOffsetEnable, Boolean, "false", nil, ClusterWide, NoEffect, "Whether a new follower begins at the last tiered offset."},
 	{AutoLeaderRebalanceEnable, Boolean, "true", nil, ReadOnly, NoEffect, "Whether leadership goes back to the preferred replicas by itself."},

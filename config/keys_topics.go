@@ -38,5 +38,5 @@ var topicsRows = []Row{
 	{LogMessageTimestampBeforeMaxMs, Long, "9223372036854775807", atLeast(0), ClusterWide, Served, "How far a record's time may lie before the broker's."},
 	{LogMessageTimestampAfterMaxMs, Long, "3600000", atLeast(0), ClusterWide, Served, "How far a record's time may lie after the broker's."},
 	{MinInsyncReplicas, Int, "1", atLeast(1), ClusterWide, Served, "In-sync replicas that an acks=all write needs."},
-	{UncleanLeaderElectionEnable, Boolean, "false", nil, ClusterWide, Served, "Whether a replica that may lack records can become leader, losing them."},
+	{UncleanLeaderElectionEnable, Boolean, "false", nil, ClusterWide, NoEffect, "Whether a replica that may lack records can become leader, losing them."},
 }
