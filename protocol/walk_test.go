@@ -195,6 +195,21 @@ func checkCost(t *testing.T, key Key, version int16, body []byte) (passed bool) 
 	return err == nil
 }
 
+// The walk takes no memory for what it passes, and an error's for what it refuses, be the frame 40 MB of tags (row 33).
+func TestWalkTakesNoMemory(t *testing.T) {
+	body := produceRequest(9, 10, 10).AppendTo(nil)
+	if n := testing.AllocsPerRun(100, func() { _ = Walk(ProduceKey, 9, body) }); n != 0 {
+		t.Errorf("%v allocations for a request that passes", n)
+	}
+	flood := append([]byte{0, 0, 0, 0, 0}, binary.AppendUvarint(nil, 20_000_000)...)
+	flood = append(flood, make([]byte, 40_000_000)...)
+	var err error
+	took := allocated(func() { _, err = Decode(RequestHeader{Key: ListPartitionReassignmentsKey}, flood) })
+	if err == nil || took > 4<<10 {
+		t.Errorf("%d bytes for a flood of tags: %v", took, err)
+	}
+}
+
 // Every array of every request, full of the smallest elements that a frame can hold: what passes costs what the walk said.
 func TestDecodedMemoryIsBounded(t *testing.T) {
 	const frame = 100_000
