@@ -32,8 +32,8 @@ const operationsNotAsked = -2147483648
 func Metadata(s *Server, r *Request) {
 	req := r.Message.(*kmsg.MetadataRequest)
 	resp := kmsg.NewPtrMetadataResponse()
-	if err := checkMetadata(req, r.Version()); err != nil {
-		r.Close(err)
+	if idsTooEarly(req, r.Version()) {
+		r.Reply(refuseIDs(req, resp))
 		return
 	}
 	image := s.Cluster.Image()
@@ -48,14 +48,26 @@ func Metadata(s *Server, r *Request) {
 	r.Reply(resp)
 }
 
-// checkMetadata refuses what Kafka answers with an exception: ids, and null names, before version 12.
-func checkMetadata(req *kmsg.MetadataRequest, version int16) error {
-	for _, t := range req.Topics {
-		if version < 12 && version >= 10 && (t.Topic == nil || t.TopicID != cluster.TopicID{}) {
-			return protocol.Errorf(protocol.InvalidRequest, "Metadata version %d cannot name a topic by its id", version)
+// idsTooEarly reports whether a request names topics by id, or by no name, in the two versions whose requests have room for
+// that and whose brokers do not understand it.
+func idsTooEarly(req *kmsg.MetadataRequest, version int16) bool {
+	return version >= 10 && version < 12 && slices.ContainsFunc(req.Topics, func(t kmsg.MetadataRequestTopic) bool {
+		return t.Topic == nil || t.TopicID != cluster.TopicID{}
+	})
+}
+
+// refuseIDs answers INVALID_REQUEST for every topic, and nothing else. Source: MetadataRequest.getErrorResponse.
+func refuseIDs(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) *kmsg.MetadataResponse {
+	resp.AuthorizedOperations = operationsNotAsked
+	for _, asked := range req.Topics {
+		mt := kmsg.NewMetadataResponseTopic()
+		mt.Topic, mt.TopicID, mt.ErrorCode = asked.Topic, asked.TopicID, int16(protocol.InvalidRequest)
+		if mt.Topic == nil {
+			mt.Topic = kmsg.StringPtr("")
 		}
+		resp.Topics = append(resp.Topics, mt)
 	}
-	return nil
+	return resp
 }
 
 func (s *Server) metadataBrokers(r *Request, image *cluster.Image) []kmsg.MetadataResponseBroker {
