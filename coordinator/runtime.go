@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ottla/ottla/protocol"
+	"github.com/ottla/ottla/protocol/record"
 )
 
 // Options are what a Runtime is made of.
@@ -16,7 +17,9 @@ type Options[M Machine] struct {
 	Now func() time.Time
 	// CommitTimeout is how long an answer waits for the high watermark (offsets.commit.timeout.ms).
 	CommitTimeout time.Duration
-	Events        Events
+	// Codec compresses what is appended (offsets.topic.compression.codec).
+	Codec  record.Codec
+	Events Events
 }
 
 // Events are told of what operators want to know. Each may be nil; none may block or call back.

@@ -138,7 +138,9 @@ var errTooLarge = protocol.Errorf(protocol.RecordListTooLarge, "the records of o
 // batch builds a batch of all records, or with split of as many as fit, and returns their number.
 func (s *shard[M]) batch(now time.Time, records []Record, split bool) (record.Batch, int, error) {
 	limit := s.log.MaxBatchBytes()
-	b := record.NewBuilder(record.NewOptions())
+	o := record.NewOptions()
+	o.Codec = s.runtime.options.Codec
+	b := record.NewBuilder(o)
 	ms := now.UnixMilli()
 	var scratch []byte
 	for i, r := range records {
