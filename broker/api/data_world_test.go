@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,7 +41,7 @@ type dataWorld struct {
 	rules  *ruledAuthorizer
 	rand   *rand.Rand
 
-	image  *cluster.Image
+	image  atomic.Pointer[cluster.Image]
 	offset int64
 	// refuse is what Propose answers, where not nil.
 	refuse error
@@ -51,7 +52,6 @@ const testNode = 1
 // ruledAuthorizer denies what is listed, such as "Write topic", and allows the rest.
 type ruledAuthorizer struct {
 	denied map[string]bool
-	asked  map[string]bool
 }
 
 func (a *ruledAuthorizer) key(op security.Operation, on security.ResourceType, name string) string {
@@ -63,7 +63,6 @@ func (a *ruledAuthorizer) deny(op security.Operation, on security.ResourceType, 
 }
 
 func (a *ruledAuthorizer) Allowed(_ security.Subject, op security.Operation, on security.ResourceType, name string) bool {
-	a.asked[a.key(op, on, name)] = true
 	return !a.denied[a.key(op, on, name)]
 }
 
@@ -87,8 +86,9 @@ func openDataWorld(t testing.TB, mem *vfs.Mem, image *cluster.Image, settings ..
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &dataWorld{t: t, mem: mem, fs: errorfs.New(mem), config: c, image: image, offset: image.Offset(),
-		rules: &ruledAuthorizer{map[string]bool{}, map[string]bool{}}, rand: rand.New(rand.NewPCG(1, 2))}
+	w := &dataWorld{t: t, mem: mem, fs: errorfs.New(mem), config: c, offset: image.Offset(),
+		rules: &ruledAuthorizer{map[string]bool{}}, rand: rand.New(rand.NewPCG(1, 2))}
+	w.image.Store(image)
 	if w.store, err = logstore.Open("data", logstore.Options{FS: w.fs, NodeID: testNode, PageCache: c.PageCache()}); err != nil {
 		t.Fatal(err)
 	}
@@ -126,21 +126,22 @@ func openDataWorld(t testing.TB, mem *vfs.Mem, image *cluster.Image, settings ..
 }
 
 // Image and Propose are the metadata log.
-func (w *dataWorld) Image() *cluster.Image { return w.image }
+func (w *dataWorld) Image() *cluster.Image { return w.image.Load() }
 
 func (w *dataWorld) Propose(_ context.Context, decide quorum.Decide) (*cluster.Image, error) {
 	if w.refuse != nil {
 		return nil, w.refuse
 	}
-	records, err := decide(w.image, time.Now())
+	records, err := decide(w.Image(), time.Now())
 	if err != nil {
 		return nil, err
 	}
-	next, delta, err := w.image.Apply(w.offset+1, 0, records)
+	next, delta, err := w.Image().Apply(w.offset+1, 0, records)
 	if err != nil {
 		return nil, err
 	}
-	w.image, w.offset = next, w.offset+1
+	w.image.Store(next)
+	w.offset++
 	w.Partitions.Apply(next, delta)
 	return next, nil
 }
@@ -186,7 +187,7 @@ func (w *dataWorld) bumpEpochs() {
 
 // powerCut is a broker on what a power cut leaves of this one's disk. Its metadata is as it was.
 func (w *dataWorld) powerCut(r *rand.Rand, percent int) *dataWorld {
-	return openDataWorld(w.t, w.mem.CrashClone(r, percent), w.image)
+	return openDataWorld(w.t, w.mem.CrashClone(r, percent), w.Image())
 }
 
 // testConn is a connection that can end.
