@@ -69,13 +69,13 @@ func TestTheVerifierSees(t *testing.T) {
 		"another byte":  {func(r []map[int32][]read) { r[0][1][0].value = "1\tx" }, "line 1 is"},
 		"out of order": {func(r []map[int32][]read) {
 			r[0][0][0].value, r[0][0][1].value, r[1][0][0].value = "2\tc", "0\ta", "0\ta"
-		}, "line 0 after line 2"},
+		}, "line 0 was never read"},
 		"one too many":      {func(r []map[int32][]read) { r[1][1] = append(r[1][1], read{2, "4\te"}) }, "none of the file's"},
 		"a line twice":      {func(r []map[int32][]read) { r[1][1][0].value = "2\tc" }, "line 3 was never read"},
-		"read differently":  {func(r []map[int32][]read) { r[1][0][0].value = "2\tcc" }, "differently"},
+		"read differently":  {func(r []map[int32][]read) { r[1][0][0].value = "2\tx" }, "differently"},
 		"without a number":  {func(r []map[int32][]read) { r[0][1][0].value = "b" }, "has no number"},
 		"an empty record":   {func(r []map[int32][]read) { r[0][1][0].value = "" }, "has no number"},
-		"numbers elsewhere": {func(r []map[int32][]read) { r[0][1][0].value = "9\tb" }, "line 3 after line 9"},
+		"numbers elsewhere": {func(r []map[int32][]read) { r[0][1][0].value = "9\tb" }, "line 1 was never read"},
 	} {
 		reads := good()
 		c.change(reads)

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,6 +19,7 @@ type delivery struct {
 	member   int   // whose
 	position int64 // of its value in the file
 	length   int32
+	sum      uint32 // crc32 of the value
 }
 
 // partitionRead is all that was read of one partition.
@@ -58,25 +61,28 @@ func (r *partitionRead) index(member int, f *os.File) error {
 	in := bufio.NewReaderSize(f, 1<<20)
 	position := int64(0)
 	var head [12]byte
+	var value []byte
 	for {
 		if _, err := io.ReadFull(in, head[:]); err != nil {
 			return nil // a killed member may leave half a record: it did not commit it
 		}
 		offset, length := int64(binary.BigEndian.Uint64(head[:])), int32(binary.BigEndian.Uint32(head[8:]))
 		position += int64(len(head))
-		if n, _ := in.Discard(int(length)); n < int(length) {
+		value = slices.Grow(value[:0], int(length))[:length]
+		if _, err := io.ReadFull(in, value); err != nil {
 			return nil
 		}
+		sum := crc32.ChecksumIEEE(value)
 		for int64(len(r.at)) <= offset {
 			r.at = append(r.at, delivery{length: -1})
 		}
 		if r.at[offset].length >= 0 {
 			r.again++
-			if r.at[offset].length != length {
+			if r.at[offset].length != length || r.at[offset].sum != sum {
 				return fmt.Errorf("offset %d was read twice, and differently", offset)
 			}
 		} else {
-			r.at[offset] = delivery{member, position, length}
+			r.at[offset] = delivery{member, position, length, sum}
 		}
 		position += int64(length)
 	}
