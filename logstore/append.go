@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"os"
 	"syscall"
@@ -172,7 +173,13 @@ func (l *Log) segmentFor(batch record.Batch) (*segment, error) {
 	if !s.shouldRoll(config, int64(len(batch)), batch.LastOffset(), batch.MaxTimestamp(), nowMs) {
 		return s, nil
 	}
-	return l.roll(batch.BaseOffset(), config)
+	// A segment begins where the last one ends, also where a batch leaves offsets out: recovery takes a hole between
+	// segments for a lost tail.
+	base := l.end.Load()
+	if batch.LastOffset()-base > math.MaxInt32 {
+		base = batch.BaseOffset()
+	}
+	return l.roll(base, config)
 }
 
 // roll seals the active segment and makes a new one. An empty one is replaced: two segments cannot hold one offset.

@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"errors"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -113,19 +114,26 @@ func (c *checkpointer) writeHighWatermarks() error {
 	return writeOffsets(c.store.fs, join(c.store.dir, highWatermarkName), marks)
 }
 
-// lower takes recovery points back, durably, before the log is cut there.
+// lower takes recovery points back, durably, before the log is cut there; Log.cutShort must follow.
 func (c *checkpointer) lower(l *Log, to int64) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	l.mu.Lock()
 	l.cuts++
+	l.cutting = to
 	l.synced = min(l.synced, to)
 	l.mu.Unlock()
 	if c.points[l.tp] <= to {
 		return nil
 	}
 	c.points[l.tp] = to
-	return errors.Join(c.writePoints(), c.store.syncRoot())
+	err := errors.Join(c.writePoints(), c.store.syncRoot())
+	if err != nil {
+		l.mu.Lock()
+		l.cutting = math.MaxInt64
+		l.mu.Unlock()
+	}
+	return err
 }
 
 // writeEpochs writes the leader epochs now.
@@ -157,7 +165,7 @@ func (c *checkpointer) writeStarts() error {
 	starts := map[TopicPartition]int64{}
 	logs := c.store.each()
 	for _, l := range logs {
-		if start := l.logStart.Load(); start > l.firstBase() {
+		if start := l.logStart.Load(); start > l.namedStart() {
 			starts[l.tp] = start
 		}
 	}

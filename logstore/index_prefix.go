@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 	"io/fs"
+	"sort"
 
 	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/protocol/record"
@@ -14,13 +15,15 @@ type indexPrefix struct {
 	offsets, times int    // entries
 	position       int64  // of the batch that the last offset entry names; 0 without one
 	newest         newest // of the batches up to that one
+	newestFrom     int64  // position of a batch at or before the one that newest names
 }
 
 // trust says what may be believed of an index.
 type trust struct {
 	// below: entries for batches at or above this offset, or this position, are not believed.
 	offset, position int64
-	// paired: neither index is behind the other. After a power cut each may have lost its end on its own.
+	// paired: neither index is behind the other, because this process has just written both. After a power cut, or
+	// in other hands, each may have lost its end on its own.
 	paired bool
 }
 
@@ -50,7 +53,7 @@ func (s *segment) indexPrefix(offsets, times []byte, t trust) (p indexPrefix) {
 	p.newest = newest{record.NoTimestamp, s.base}
 	p.offsets = prefixEntries(offsets, offsetEntryBytes, func(b []byte) bool {
 		e := parseOffsetEntry(b)
-		return e.relative >= 0 && s.base+int64(e.relative) < t.offset && int64(e.position) < t.position
+		return e.relative >= 0 && s.base+int64(e.relative) < t.offset && e.position >= 0 && int64(e.position) < t.position
 	})
 	p.times = prefixEntries(times, timeEntryBytes, func(b []byte) bool {
 		e := parseTimeEntry(b)
@@ -60,16 +63,21 @@ func (s *segment) indexPrefix(offsets, times []byte, t trust) (p indexPrefix) {
 		e := parseTimeEntry(times[(p.times-1)*timeEntryBytes:])
 		p.newest = newest{e.timestamp, s.base + int64(e.relative)}
 	}
-	if !t.paired {
-		// The time index is complete up to the first offset entry that is not below its last: they were made together.
-		i := 0
-		for p.times > 0 && i < p.offsets && s.base+int64(parseOffsetEntry(offsets[i*offsetEntryBytes:]).relative) < p.newest.offset {
-			i++
-		}
-		if p.times > 0 {
-			i++
-		}
-		p.offsets = min(p.offsets, i)
+	entry := func(i int) offsetEntry { return parseOffsetEntry(offsets[i*offsetEntryBytes:]) }
+	after := sort.Search(p.offsets, func(i int) bool { return s.base+int64(entry(i).relative) > p.newest.offset })
+	if after > 0 {
+		p.newestFrom = int64(entry(after - 1).position)
+	}
+	switch {
+	case t.paired:
+	case p.times == 0:
+		p.offsets = 0
+	case after > 0 && s.base+int64(entry(after-1).relative) == p.newest.offset:
+		// Both entries were made for the same batch.
+		p.offsets = after
+	default:
+		// The time index is complete up to the first offset entry above its last: they were made together.
+		p.offsets = min(p.offsets, after+1)
 	}
 	if p.offsets == 0 {
 		// From the beginning, then; and so for both.

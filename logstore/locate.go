@@ -65,7 +65,7 @@ func (l *Log) find(v span, file vfs.File, offset int64) (h header, scan *scanner
 	first := true
 	for {
 		h, err = scan.header()
-		if v.from > 0 && first && (err != nil || h.base > offset || h.base < v.seg.base) {
+		if v.from != 0 && first && (err != nil || h.base > offset || h.base < v.seg.base) {
 			// Not a batch, or not the one: the index was wrong. The segment itself is asked, and the index made again.
 			scan.done()
 			if !v.locked {

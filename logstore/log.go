@@ -49,6 +49,9 @@ type Log struct {
 	hints    readHints
 	// cuts counts truncations: what was found out before one, without mu, is not true after it.
 	cuts int
+	// cutting is the offset that a truncation under way will cut at, math.MaxInt64 while there is none. Nothing from
+	// there on may count as synced any more.
+	cutting int64
 
 	synced        int64
 	unsynced      []*segment // whose bytes a sync must cover, oldest first; each has its file acquired
@@ -57,6 +60,7 @@ type Log struct {
 	unsealed      []*segment // sealed segments whose indexes have not been synced
 	dirDirty      bool       // names in dir were made or removed since its last sync
 	newborn       bool       // dir itself and partition.metadata have not been synced
+	startHeld     bool       // segments below logStart were deleted, and a power cut may bring them back
 	waiters       []flushWaiter
 	lazy          bool // in flusher.lazy
 

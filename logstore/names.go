@@ -35,6 +35,7 @@ const (
 	recoveryPointName = "recovery-point-offset-checkpoint"
 	highWatermarkName = "replication-offset-checkpoint"
 	logStartName      = "log-start-offset-checkpoint"
+	cleanerName       = "cleaner-offset-checkpoint" // of Kafka's compaction; only read
 
 	deleteSuffix = "-delete" // of a partition's directory that waits for its removal
 	straySuffix  = "-stray"  // of one that the metadata does not know

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"runtime"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 func Open(dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
 	began := s.now()
-	if err := s.fs.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(s.fs, dir); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	lock, err := s.fs.Lock(join(dir, lockName))
@@ -38,6 +39,21 @@ func Open(dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
+// makeDir makes a directory and those above it, durably.
+func makeDir(fsys vfs.FS, dir string) error {
+	if _, err := fsys.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := path.Dir(path.Clean(dir))
+	if err := makeDir(fsys, parent); err != nil {
+		return err
+	}
+	if err := fsys.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return fsys.SyncDir(parent)
+}
+
 func (s *Store) open(o Options) error {
 	found, err := s.listRoot()
 	if err != nil {
@@ -46,13 +62,13 @@ func (s *Store) open(o Options) error {
 	if err := s.identify(o, len(found.partitions)); err != nil {
 		return err
 	}
-	points, starts, marks := s.readCheckpoints()
+	known := s.readCheckpoints()
 	if s.clean, err = s.takeMarker(); err != nil {
 		return err
 	}
 	for _, tp := range found.partitions {
 		s.logs[tp] = s.newLog(tp)
-		if point, ok := points[tp]; ok {
+		if point, ok := known.points[tp]; ok {
 			s.checkpoints.points[tp] = point
 		}
 	}
@@ -60,7 +76,7 @@ func (s *Store) open(o Options) error {
 		s.timers.after(0, func() { s.removeDir(dir) })
 	}
 	return inParallel(s.each(), 2*runtime.GOMAXPROCS(0), func(l *Log) error {
-		if err := l.load(points, starts, marks); err != nil {
+		if err := l.load(known); err != nil {
 			l.fail("recovery", err) // this partition only
 		}
 		return nil
@@ -68,8 +84,8 @@ func (s *Store) open(o Options) error {
 }
 
 // load brings one log from its files into memory.
-func (l *Log) load(points, starts, marks map[TopicPartition]int64) error {
-	f, err := l.store.inspect(l, l.store.clean, points, starts, marks)
+func (l *Log) load(known checkpoints) error {
+	f, err := l.store.inspect(l, known)
 	for _, name := range f.foreign {
 		l.store.foreign(join(l.dir, name))
 	}
@@ -128,7 +144,7 @@ func (s *Store) listRoot() (found root, err error) {
 
 func ownName(name string) bool {
 	switch name {
-	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName:
+	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName, cleanerName:
 		return true
 	}
 	return false
@@ -164,6 +180,9 @@ func (s *Store) identify(o Options, partitions int) error {
 		if s.meta.clusterID == "" {
 			s.meta.clusterID = idText(newID())
 		}
+		if err := s.checkpoints.writePoints(); err != nil { // see checkpoints.noPoints
+			return err
+		}
 	}
 	if err := replaceFile(s.fs, name, s.meta.encode()); err != nil {
 		return err
@@ -171,16 +190,31 @@ func (s *Store) identify(o Options, partitions int) error {
 	return s.syncRoot()
 }
 
-// readCheckpoints reads what is known of every log. A checkpoint is a shortcut: without it the log is read as a whole.
-func (s *Store) readCheckpoints() (points, starts, marks map[TopicPartition]int64) {
-	read := func(name string) map[TopicPartition]int64 {
+// checkpoints are what the files of offsets in the data directory say of every log.
+type checkpoints struct {
+	points, starts, marks map[TopicPartition]int64
+	// noPoints: the recovery points could not be read. A log without one is then not simply a new one.
+	noPoints bool
+	// cleaned is how far Kafka's cleaner came: below it, a hole between offsets is what compaction leaves.
+	cleaned map[TopicPartition]int64
+}
+
+// readCheckpoints reads them. Each is a shortcut: without it a log is read as a whole.
+func (s *Store) readCheckpoints() (c checkpoints) {
+	read := func(name string) (map[TopicPartition]int64, bool) {
 		offsets, err := readOffsets(s.fs, join(s.dir, name))
 		if err != nil {
 			s.failed("reading a checkpoint, which is done without", err)
 		}
-		return offsets
+		return offsets, offsets != nil
 	}
-	return read(recoveryPointName), read(logStartName), read(highWatermarkName)
+	var ok bool
+	c.points, ok = read(recoveryPointName)
+	c.noPoints = !ok
+	c.starts, _ = read(logStartName)
+	c.marks, _ = read(highWatermarkName)
+	c.cleaned, _ = read(cleanerName)
+	return c
 }
 
 // takeMarker tells whether the directory was closed cleanly, and makes sure that nobody will think so again.

@@ -16,6 +16,7 @@ func (l *Log) apply(f facts, p plan) error {
 		}
 	}
 	l.topicID, l.epochs = f.topicID, f.epochs
+	l.newborn = !f.clean && f.point <= 0 // perhaps nothing of it was ever synced
 	l.logStart.Store(p.start)
 	l.end.Store(p.end)
 	if p.restart {
@@ -87,10 +88,11 @@ func (l *Log) applyKeep(f facts, p plan) error {
 			s.offsets.onFile, s.times.onFile, s.newestKnown = unknownEntries, unknownEntries, sf.seg != nil
 		}
 	}
+	s := l.active()
+	l.changed = !f.clean || len(s.offsets.tail)+len(s.times.tail) > 0
 	if p.cut == 0 && len(f.segments) == p.keep {
 		return nil
 	}
-	s := l.active()
 	err := errors.Join(
 		cutFile(l.store.fs, s.path(logExt), p.keepBytes, true),
 		syncIfThere(l.store.fs, s.offsets.path), syncIfThere(l.store.fs, s.times.path),
@@ -183,7 +185,6 @@ func (l *Log) loadProducers(end, durable int64) error {
 		}
 	}
 	state.end = end
-	state.expire(l.store.now().UnixMilli(), l.store.producerExpirationMs)
 	l.producers = state
 	l.txns.replace(txns)
 	return nil
@@ -315,11 +316,14 @@ func (l *Log) makeDurable(durable int64) error {
 		s.dirty = true
 		l.unsynced = append(l.unsynced, s)
 	}
-	l.dirDirty = true
-	if l.config.durable() {
-		l.dirDirty = false
-		return l.store.fs.SyncDir(l.dir)
+	if !l.config.durable() {
+		l.dirDirty, l.synced = true, durable
+		return nil
 	}
-	l.synced = durable
-	return nil
+	l.dirDirty = false
+	if l.newborn {
+		l.newborn = false
+		return l.syncNewborn(l.dir)
+	}
+	return l.store.fs.SyncDir(l.dir)
 }

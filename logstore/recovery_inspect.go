@@ -25,6 +25,8 @@ type facts struct {
 	clean bool
 	// What the checkpoints say; -1 if they do not.
 	point, logStart, highWatermark int64
+	// cleaned: below it offsets may be missing between segments, because of compaction.
+	cleaned int64
 
 	topicID    [16]byte
 	topicIDErr error
@@ -60,8 +62,17 @@ type segmentFacts struct {
 }
 
 // inspect looks at a partition's directory.
-func (s *Store) inspect(l *Log, clean bool, points, starts, marks map[TopicPartition]int64) (f facts, err error) {
-	f = facts{tp: l.tp, dir: l.dir, clean: clean, point: offsetOf(points, l.tp), logStart: offsetOf(starts, l.tp), highWatermark: offsetOf(marks, l.tp)}
+func (s *Store) inspect(l *Log, known checkpoints) (f facts, err error) {
+	f = facts{
+		tp: l.tp, dir: l.dir, clean: s.clean,
+		point:         offsetOf(known.points, l.tp),
+		logStart:      offsetOf(known.starts, l.tp),
+		highWatermark: offsetOf(known.marks, l.tp),
+		cleaned:       offsetOf(known.cleaned, l.tp),
+	}
+	if known.noPoints {
+		f.cleaned = math.MaxInt64
+	}
 	if err := s.list(&f); err != nil {
 		return f, err
 	}
@@ -139,16 +150,21 @@ func (s *Store) list(f *facts) error {
 	return nil
 }
 
-// inspectSegments walks over the batches from the recovery point on: of a log that was closed cleanly, over those after
-// the last index entry.
+// promised is the offset below which everything must be there.
+func (f *facts) promised() int64 {
+	if f.clean {
+		return math.MaxInt64
+	}
+	return max(f.point, 0)
+}
+
+// inspectSegments walks over the batches from the recovery point on, and from the log start, below which nothing
+// matters: of a log that was closed cleanly, over those after the last index entry.
 func (l *Log) inspectSegments(f *facts) error {
 	if len(f.segments) == 0 {
 		return nil
 	}
-	from := max(f.point, 0)
-	if f.clean {
-		from = math.MaxInt64
-	}
+	from := max(f.promised(), f.logStart)
 	first := 0
 	for first+1 < len(f.segments) && f.segments[first+1].base <= from {
 		first++
@@ -157,6 +173,9 @@ func (l *Log) inspectSegments(f *facts) error {
 	for i := first; i < len(f.segments); i++ {
 		if err := l.inspectSegment(f, i, from, next); err != nil {
 			return err
+		}
+		if i+1 < len(f.segments) && f.segments[i].bad == nil {
+			f.findHole(i, from)
 		}
 		if f.segments[i].bad != nil {
 			return nil
@@ -169,6 +188,16 @@ func (l *Log) inspectSegments(f *facts) error {
 		next = f.segments[i].next
 	}
 	return nil
+}
+
+// findHole notices a segment that lost its end in a crash while the next one is there: nothing is torn, but offsets
+// are missing between the two, and they were not promised yet.
+func (f *facts) findHole(i int, from int64) {
+	s, next := &f.segments[i], f.segments[i+1].base
+	if !f.clean && s.next < next && next > from && s.next >= f.cleaned {
+		s.bad = fmt.Errorf("the segment ends with offset %d, and the next one begins with %d", s.next-1, next)
+		s.badBelow, s.badOffset = s.next < f.promised(), s.next
+	}
 }
 
 // compareIndexes compares a sealed segment's index files with what its batches gave, which is then let go of: of a log
@@ -201,8 +230,7 @@ func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
 	sf := &f.segments[i]
 	s := l.newSegment(sf.base)
 	sf.looked, sf.seg, sf.next = true, s, max(next, sf.base)
-	t := trust{offset: from, position: sf.bytes, paired: f.clean}
-	prefix, err := readIndexPrefix(l.store.fs, s, t)
+	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: from, position: sf.bytes})
 	if err != nil {
 		return err
 	}
@@ -211,13 +239,34 @@ func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
 		return err
 	}
 	defer s.handle.release()
-	again, err := l.inspectBatches(f, sf, file, prefix, from)
+	again := !prefix.true(file, sf.bytes)
+	if !again {
+		again, err = l.inspectBatches(f, sf, file, prefix, from)
+	}
 	if again && err == nil {
-		// The index led to where no batch is. The segment has the say.
+		// The indexes say what is not so. The segment is read from its beginning.
 		sf.bad, sf.next, sf.epochs = nil, max(next, sf.base), nil
 		_, err = l.inspectBatches(f, sf, file, indexPrefix{newest: newest{record.NoTimestamp, sf.base}}, from)
 	}
 	return err
+}
+
+// true tells whether the batch that the last time entry names is there and as new as it says.
+func (p indexPrefix) true(file io.ReaderAt, bytes int64) bool {
+	if p.times == 0 {
+		return true
+	}
+	scan := newScanner(file, p.newestFrom, bytes)
+	defer scan.done()
+	for {
+		h, err := scan.header()
+		if err != nil || h.base > p.newest.offset {
+			return false
+		}
+		if h.last >= p.newest.offset {
+			return h.maxTimestamp == p.newest.timestamp
+		}
+	}
 }
 
 // inspectBatches walks on from an index prefix. again: the prefix was wrong.
@@ -243,17 +292,17 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, prefi
 		if position == prefix.position && position > 0 && err != nil {
 			return true, nil
 		}
-		if err == nil && h.base >= from {
+		if err == nil && h.last >= from {
 			err = scan.checkCRC(h, buf[:])
 		}
 		if err != nil && !isDamage(err) {
 			return false, err // the disk's own error proves nothing about the bytes
 		}
 		if err != nil {
-			sf.bad, sf.badBelow, sf.badOffset = err, sf.next < from, sf.next
+			sf.bad, sf.badBelow, sf.badOffset = err, sf.next < f.promised(), sf.next
 			return false, nil
 		}
-		if h.base >= from && h.leaderEpoch >= 0 && (len(sf.epochs) == 0 || sf.epochs[len(sf.epochs)-1].epoch < h.leaderEpoch) {
+		if h.last >= from && h.leaderEpoch >= 0 && (len(sf.epochs) == 0 || sf.epochs[len(sf.epochs)-1].epoch < h.leaderEpoch) {
 			sf.epochs = append(sf.epochs, epochEntry{h.leaderEpoch, h.base})
 		}
 		s.appendedAgain(h, prefix, interval)

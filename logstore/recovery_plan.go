@@ -20,7 +20,7 @@ type plan struct {
 // decide is the table of facts and decisions; the first row that fits holds. It knows nothing but the facts.
 //
 //	a compaction was interrupted                        offline: Kafka, which began it, can finish it
-//	partition.metadata cannot be read, there are records offline
+//	partition.metadata cannot be read, records promised offline (else a crash came before it was durable)
 //	bad bytes below the recovery point                  offline
 //	no segment, or all records are below the log start  restart at the log start
 //	the log ends below the recovery point               offline: records that were promised are missing
@@ -47,7 +47,7 @@ func decide(f facts) plan {
 	switch {
 	case len(f.swaps) > 0:
 		p.offline = fmt.Errorf("%s/%s: a compaction was interrupted: start Apache Kafka on the directory once to finish it, or delete the partition", f.dir, f.swaps[0])
-	case f.topicIDErr != nil && hasRecords:
+	case f.topicIDErr != nil && hasRecords && f.point > 0:
 		p.offline = fmt.Errorf("%s/%s cannot be read: %w: restore it (version: 0, topic_id: the topic's id), or delete the partition", f.dir, partitionName, f.topicIDErr)
 	case bad >= 0 && f.segments[bad].badBelow:
 		p.offline = damaged(f, bad)

@@ -57,15 +57,31 @@ func (l *Log) ApplyRetention(nowMs int64) error {
 		return l.storageError(err)
 	}
 	l.appendMu.Lock()
-	defer l.appendMu.Unlock()
-	if l.Err() != nil {
+	if l.Err() == nil {
+		l.producers.expire(nowMs, l.store.producerExpirationMs)
+		if n > 0 {
+			err = l.deleteOldest(n, start, why, config)
+		}
+	}
+	l.appendMu.Unlock()
+	return errors.Join(err, l.releaseStart())
+}
+
+// releaseStart makes the deletion of segments durable: from then on the first one's name says where the log starts.
+func (l *Log) releaseStart() error {
+	l.mu.Lock()
+	held, dir := l.startHeld, l.dir
+	l.mu.Unlock()
+	if !held {
 		return nil
 	}
-	l.producers.expire(nowMs, l.store.producerExpirationMs)
-	if n == 0 {
-		return nil
+	if err := l.store.fs.SyncDir(dir); err != nil {
+		return l.storageError(err)
 	}
-	return l.deleteOldest(n, start, why, config)
+	l.mu.Lock()
+	l.startHeld = false
+	l.mu.Unlock()
+	return nil
 }
 
 func (l *Log) configuration() LogConfig {
@@ -176,6 +192,7 @@ func (l *Log) deleteOldest(n int, start int64, why string, config LogConfig) err
 	l.mu.Lock()
 	old := slices.Clone(l.segments[:n])
 	l.segments = slices.Delete(l.segments, 0, n)
+	l.startHeld = true
 	l.unsealed = slices.DeleteFunc(l.unsealed, func(u *segment) bool { return u.base < l.segments[0].base })
 	bytes := int64(0)
 	for _, s := range old {
@@ -228,11 +245,12 @@ func (l *Log) deleteFiles(segments []*segment, delay time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// firstBase is the base of the first segment, -1 for a log that was offline from the start.
-func (l *Log) firstBase() int64 {
+// namedStart is where the log starts by the names of its files: the base of the first segment. It is -1 while that does
+// not hold, and for a log that was offline from the start.
+func (l *Log) namedStart() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.segments) == 0 {
+	if len(l.segments) == 0 || l.startHeld {
 		return -1
 	}
 	return l.segments[0].base

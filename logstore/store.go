@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 	"io"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -81,7 +82,7 @@ func newStore(dir string, o Options) *Store {
 }
 
 func (s *Store) newLog(tp TopicPartition) *Log {
-	l := &Log{store: s, tp: tp, dir: join(s.dir, tp.String()), config: s.config, txns: newTransactions(), snapshotAt: -1}
+	l := &Log{store: s, tp: tp, dir: join(s.dir, tp.String()), config: s.config, txns: newTransactions(), snapshotAt: -1, cutting: math.MaxInt64}
 	l.producers = newProducerState(0)
 	return l
 }
@@ -310,6 +311,11 @@ func (l *Log) close() error {
 	}
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
+	if l.newborn { // nobody else has the log any more
+		if err := l.syncNewborn(l.dir); err != nil {
+			return err
+		}
+	}
 	if !l.changed {
 		return nil
 	}

@@ -1,5 +1,7 @@
 package logstore
 
+import "errors"
+
 // flushWaiter waits until everything below offset is on disk.
 type flushWaiter struct {
 	offset int64
@@ -88,7 +90,7 @@ func (l *Log) takeSyncJob() (job syncJob, ok bool) {
 	if l.Err() != nil {
 		return job, false
 	}
-	job = syncJob{l.end.Load(), l.cuts, l.unsynced, l.unsyncedBytes, l.dir, l.dirDirty, l.newborn}
+	job = syncJob{min(l.end.Load(), l.cutting), l.cuts, l.unsynced, l.unsyncedBytes, l.dir, l.dirDirty, l.newborn}
 	for _, s := range job.segments {
 		s.dirty = false
 	}
@@ -104,21 +106,17 @@ func (l *Log) runSyncJob(job syncJob) (what string, err error) {
 		}
 	}
 	if job.newborn {
-		if err := syncFile(l.store.fs, join(job.dir, partitionName)); err != nil {
-			return "syncing " + partitionName, err
-		}
+		return "syncing a new partition", l.syncNewborn(job.dir)
 	}
-	if job.dirDirty || job.newborn {
-		if err := l.store.fs.SyncDir(job.dir); err != nil {
-			return "syncing directory " + job.dir, err
-		}
-	}
-	if job.newborn {
-		if err := l.store.fs.SyncDir(l.store.dir); err != nil {
-			return "syncing directory " + l.store.dir, err
-		}
+	if job.dirDirty {
+		return "syncing directory " + job.dir, l.store.fs.SyncDir(job.dir)
 	}
 	return "", nil
+}
+
+// syncNewborn makes a new partition's directory durable.
+func (l *Log) syncNewborn(dir string) error {
+	return errors.Join(syncIfThere(l.store.fs, join(dir, partitionName)), l.store.fs.SyncDir(dir), l.store.syncRoot())
 }
 
 // finishSyncJob moves synced, and flushed in fsync mode, up to the job's target. After a truncation it moves nothing:

@@ -31,20 +31,21 @@ func (l *Log) MaxTimestamp(upTo int64) (offset, timestamp int64, leaderEpoch int
 	var found stamped
 	err = l.eachSpan(upTo, func(v span, file vfs.File, from, upTo int64) (more bool, err error) {
 		newest, err := l.newestOf(v.seg)
-		if err != nil || ok && newest.timestamp <= found.timestamp {
-			return true, err
-		}
-		if newest.offset >= upTo || newest.offset < from {
-			newest.timestamp, err = l.newestWithin(v, file, from, upTo) // the segment's newest is out of range
-		}
 		if err != nil || newest.timestamp < 0 || ok && newest.timestamp <= found.timestamp {
 			return true, err
 		}
-		if first, exists, err := l.firstSince(v, file, newest.timestamp, from, upTo); err != nil || exists {
-			found, ok = first, true
-			return true, err
+		first, exists, err := l.firstSince(v, file, newest.timestamp, from, upTo)
+		if err == nil && !exists {
+			// The segment's newest record is out of range. Of those that are in range, then.
+			var within int64
+			if within, err = l.newestWithin(v, file, from, upTo); err == nil && within >= 0 {
+				first, exists, err = l.firstSince(v, file, within, from, upTo)
+			}
 		}
-		return true, nil
+		if err == nil && exists && (!ok || first.timestamp > found.timestamp) {
+			found, ok = first, true
+		}
+		return true, err
 	})
 	return found.offset, found.timestamp, found.leaderEpoch, ok, err
 }
@@ -95,24 +96,63 @@ func (l *Log) eachSpan(upTo int64, visit func(v span, file vfs.File, from, upTo 
 // newestOf is the largest timestamp in a segment. For one that was sealed before the start its time index is asked, and
 // the batch that it names.
 func (l *Log) newestOf(s *segment) (newest, error) {
-	l.mu.Lock()
-	n, known, view := s.newest, s.newestKnown, s.times.view()
-	l.mu.Unlock()
-	if known {
+	for try := 0; ; try++ {
+		l.mu.Lock()
+		n, known, view := s.newest, s.newestKnown, s.times.view()
+		l.mu.Unlock()
+		if known {
+			return n, nil
+		}
+		var entry [timeEntryBytes]byte
+		count, err := l.lookup(s, view, false, func([]byte) bool { return true }, entry[:])
+		if err != nil {
+			return n, err
+		}
+		if e := parseTimeEntry(entry[:]); count > 0 {
+			n = newest{e.timestamp, s.base + int64(e.relative)}
+			good, err := l.isNewest(s, n)
+			if err != nil {
+				return n, err
+			}
+			if !good && try == 0 && l.repairIndexes(s, "the last entry of the time index names a batch of another time") {
+				continue
+			}
+		}
+		l.mu.Lock()
+		s.newest, s.newestKnown = n, true
+		l.mu.Unlock()
 		return n, nil
 	}
-	var entry [timeEntryBytes]byte
-	count, err := l.lookup(s, view, false, func([]byte) bool { return true }, entry[:])
+}
+
+// isNewest tells whether the batch that an entry names is as new as it says, and none after it newer: an index that
+// lost its last entries looks whole. As timestamps mostly ascend, few batches stand there.
+func (l *Log) isNewest(s *segment, n newest) (bool, error) {
+	file, err := s.handle.acquire()
+	if errors.Is(err, errGone) {
+		return true, nil // nobody will read it
+	}
 	if err != nil {
-		return n, err
+		return false, l.storageError(err)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !s.newestKnown && count > 0 {
-		e := parseTimeEntry(entry[:])
-		s.newest, s.newestKnown = newest{e.timestamp, s.base + int64(e.relative)}, true
+	defer s.handle.release()
+	h, scan, err := l.findAt(span{seg: s, size: s.size}, file, n.offset)
+	if errors.Is(err, io.EOF) {
+		return false, nil
 	}
-	return s.newest, nil
+	if err != nil {
+		return false, err
+	}
+	defer scan.done()
+	if h.base > n.offset || h.maxTimestamp != n.timestamp {
+		return false, nil
+	}
+	for ; err == nil; h, err = scan.header() {
+		if h.maxTimestamp > n.timestamp {
+			return false, nil
+		}
+	}
+	return true, nil // damage further on is its reader's
 }
 
 // firstSince is the first record of v in [from, upTo) that is at least as new as ts.

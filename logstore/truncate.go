@@ -28,6 +28,9 @@ func (l *Log) TruncateTo(offset int64) error {
 	if err != nil {
 		return err
 	}
+	if start := l.logStart.Load(); end <= start {
+		return l.restartAt(start) // the batch that goes begins below what may be read
+	}
 	return l.cutAt(i, position, end, "the leader has other records from there on")
 }
 
@@ -63,7 +66,7 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 	}
 	s, before := l.segments[i], l.Size()
 	l.writeIndexes(s)
-	prefix, err := readIndexPrefix(l.store.fs, s, trust{end, position, true})
+	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: end, position: position, paired: true})
 	if err == nil {
 		err = l.dropSnapshots(end + 1)
 	}
@@ -78,6 +81,7 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 	l.segments = l.segments[:i+1]
 	l.unsealed = slices.DeleteFunc(l.unsealed, func(u *segment) bool { return u.base >= s.base })
 	l.cutShort(end)
+	l.cutting = math.MaxInt64
 	interval := l.config.IndexIntervalBytes
 	s.resume(prefix)
 	l.mu.Unlock()
@@ -180,6 +184,15 @@ func (l *Log) restartAt(offset int64) error {
 		return l.storageError(err)
 	}
 	l.changed = true
+	l.mu.Lock()
+	newborn := l.newborn
+	l.newborn = false
+	l.mu.Unlock()
+	if newborn {
+		if err := l.syncNewborn(l.dir); err != nil {
+			return l.fail("starting again", err)
+		}
+	}
 	old := slices.Clone(l.segments)
 	bytes := l.Size()
 	l.mu.Lock()
@@ -208,6 +221,8 @@ func (l *Log) restartAt(offset int64) error {
 	l.flushed.Store(offset)
 	l.synced = offset
 	l.highWatermark.Store(offset)
+	l.cuts++
+	l.cutting = math.MaxInt64
 	l.mu.Unlock()
 	l.producers, l.snapshotAt = newProducerState(offset), -1
 	l.txns.replace(newTransactions())
