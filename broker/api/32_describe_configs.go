@@ -12,8 +12,6 @@
 package api
 
 import (
-	"slices"
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ottla/ottla/broker/security"
@@ -22,26 +20,56 @@ import (
 	"github.com/ottla/ottla/protocol"
 )
 
+// What one answer may take: a request of a few bytes a resource could else ask for gigabytes.
+const (
+	describedEntriesMax = 4_000_000 // looked at, shown or not: all configs of 100,000 topics
+	describedBytesMax   = 128 << 20 // of memory, roughly
+	describedEntryBytes = 256       // of one entry besides its texts
+)
+
+var errDescribesTooMuch = protocol.Errorf(protocol.InvalidRequest,
+	"The answer would be too large. Ask for fewer resources, or for single configs of them.")
+
 // DescribeConfigs serves key 32.
 func DescribeConfigs(s *Server, r *Request) {
 	req := r.Message.(*kmsg.DescribeConfigsRequest)
 	resp := kmsg.NewPtrDescribeConfigsResponse()
+	entriesLeft, bytesLeft := describedEntriesMax, describedBytesMax
 	for _, q := range req.Resources {
 		answer := kmsg.NewDescribeConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = q.ResourceType, q.ResourceName
-		entries, err := s.describe(r, cluster.Resource{Type: cluster.ResourceType(q.ResourceType), Name: q.ResourceName})
-		if answer.ErrorCode, answer.ErrorMessage = codeAndMessage(err); answer.ErrorMessage == nil {
-			answer.ErrorMessage = new(string) // Kafka says nothing, and does not leave it out
+		var entries []config.Entry
+		var err error = errDescribesTooMuch
+		if entriesLeft > 0 && bytesLeft > 0 {
+			entries, err = s.describe(r, cluster.Resource{Type: cluster.ResourceType(q.ResourceType), Name: q.ResourceName})
 		}
+		chosen := set(q.ConfigNames)
 		for _, e := range entries {
-			if len(q.ConfigNames) > 0 && !slices.Contains(q.ConfigNames, string(e.Key)) { // none named is all
+			if len(chosen) > 0 && !chosen[string(e.Key)] { // none named is all
 				continue
 			}
 			answer.Configs = append(answer.Configs, configAnswer(e, req.IncludeSynonyms, req.IncludeDocumentation))
+			bytesLeft -= describedEntryBytes + len(e.Doc)
+		}
+		entriesLeft -= 1 + len(entries)
+		if answer.ErrorCode, answer.ErrorMessage = codeAndMessage(err); answer.ErrorMessage == nil {
+			answer.ErrorMessage = &noMessage
 		}
 		resp.Resources = append(resp.Resources, answer)
 	}
 	r.Reply(resp)
+}
+
+// noMessage is what Kafka says where there is no error: nothing, but not null.
+var noMessage = ""
+
+// set makes a look-up of names, so that a long list of them costs no more than its length.
+func set(names []string) map[string]bool {
+	in := make(map[string]bool, len(names))
+	for _, name := range names {
+		in[name] = true
+	}
+	return in
 }
 
 // describe is what there is to say of one resource.

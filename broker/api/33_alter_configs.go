@@ -65,7 +65,7 @@ func checkReplaced(res cluster.Resource, given []kmsg.AlterConfigsRequestResourc
 		return protocol.Errorf(protocol.InvalidRequest, "Unknown resource type %d", res.Type)
 	}
 	if len(duplicates(given, func(c kmsg.AlterConfigsRequestResourceConfig) string { return c.Name })) > 0 {
-		return protocol.Errorf(protocol.InvalidRequest, "Error due to duplicate config keys")
+		return errKeyTwice
 	}
 	var null []string
 	for _, c := range given {

@@ -5,7 +5,8 @@
 //
 // Errors, per resource: INVALID_CONFIG, INVALID_REQUEST (a resource or a key twice, no value, an unknown operation or
 // type, what a broker cannot change while it runs), UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION, TOPIC_, GROUP_
-// and CLUSTER_AUTHORIZATION_FAILED, REQUEST_TIMED_OUT. A resource with an error is not changed at all; the others are.
+// and CLUSTER_AUTHORIZATION_FAILED, REQUEST_TIMED_OUT; POLICY_VIOLATION for more than 10,000 configs
+// or 8 MiB at once. A resource with an error is not changed at all; the others are.
 //
 // Kafka answers UNKNOWN_SERVER_ERROR to an unknown operation; here it is INVALID_REQUEST. A broker's keys for security,
 // which Kafka stores, are refused: this build would not act on them.
@@ -74,7 +75,7 @@ func (s *Server) incremental(a *alteration, ops []kmsg.IncrementalAlterConfigsRe
 
 func checkOps(ops []kmsg.IncrementalAlterConfigsRequestResourceConfig) error {
 	if len(duplicates(ops, func(op kmsg.IncrementalAlterConfigsRequestResourceConfig) string { return op.Name })) > 0 {
-		return protocol.Errorf(protocol.InvalidRequest, "Error due to duplicate config keys")
+		return errKeyTwice
 	}
 	var null []string
 	for _, op := range ops {

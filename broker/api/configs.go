@@ -11,6 +11,7 @@ import (
 	"github.com/ottla/ottla/broker/security"
 	"github.com/ottla/ottla/config"
 	"github.com/ottla/ottla/coordinator/cluster"
+	"github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -26,6 +27,21 @@ type ConfigService struct {
 // configTimeoutMs is how long a change of configs may take: its requests name no time of their own. Source: Kafka's
 // request.timeout.ms for what a broker forwards.
 const configTimeoutMs = 30_000
+
+// What one request may put into the metadata log, as Kafka bounds it. Source: QuorumController.MAX_RECORDS_PER_USER_OP,
+// KafkaRaftClient.MAX_BATCH_SIZE_BYTES.
+const (
+	configRecordsMax = 10_000
+	configBytesMax   = 8 << 20
+)
+
+// Refusals that a hostile request can ask for by the million are made once.
+var (
+	errResourceTwice = protocol.Errorf(protocol.InvalidRequest, "Each resource must appear at most once.")
+	errKeyTwice      = protocol.Errorf(protocol.InvalidRequest, "Error due to duplicate config keys")
+	errTooMuch       = protocol.Errorf(protocol.PolicyViolation,
+		"This changes more at once than the metadata log takes: %d configs or %d MiB. Ask for less.", configRecordsMax, configBytesMax>>20)
+)
 
 // resourceDenied is the answer to a principal that may not do op to a resource, nil where it may.
 // Source: kafka.server.ConfigHelper and ControllerApis.
@@ -177,6 +193,9 @@ func (s *Server) alter(changes []alteration, validateOnly bool) []error {
 			more, err := c.decide(image)
 			records, errs[i] = append(records, more...), err
 		}
+		if tooMuch(records) {
+			return nil, errTooMuch
+		}
 		refused = errs
 		return records, nil
 	}
@@ -198,12 +217,25 @@ func (s *Server) alter(changes []alteration, validateOnly bool) []error {
 	return results
 }
 
+func tooMuch(records []cluster.Record) bool {
+	bytes := 0
+	for _, r := range records {
+		if c, ok := r.(*record.ConfigRecord); ok {
+			bytes += len(c.ResourceName) + len(c.Name)
+			if c.Value != nil {
+				bytes += len(*c.Value)
+			}
+		}
+	}
+	return len(records) > configRecordsMax || bytes > configBytesMax
+}
+
 // prepare is the beginning of an alteration: what can be refused by the name of the resource alone.
 func (s *Server) prepare(r *Request, kind kmsg.ConfigResourceType, name string, twice bool) alteration {
 	a := alteration{resource: cluster.Resource{Type: cluster.ResourceType(kind), Name: name}}
 	switch {
 	case twice:
-		a.err = protocol.Errorf(protocol.InvalidRequest, "Each resource must appear at most once.")
+		a.err = errResourceTwice
 	default:
 		if a.err = s.checkAltered(a.resource); a.err == nil {
 			a.err = s.resourceDenied(r, security.AlterConfigs, a.resource)

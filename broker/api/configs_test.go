@@ -80,6 +80,7 @@ type configScene struct {
 	server *Server
 	image  *cluster.Image
 	static *config.Broker
+	config *config.Broker // static and what the image sets
 	denied string
 	down   bool
 	answer kmsg.Response
@@ -89,10 +90,8 @@ func newConfigScene(t *testing.T) *configScene {
 	s := &configScene{t: t, image: cluster.Empty(), static: config.Default()}
 	s.server = &Server{
 		NodeID: 1, Authorizer: s, Log: slog.New(slog.DiscardHandler), Now: time.Now, Cluster: s,
-		ClusterService: ClusterService{Config: func() *config.Broker {
-			return s.static.WithDynamic(s.image.Configs(cluster.BrokerResource, ""), s.image.Configs(cluster.BrokerResource, "1"))
-		}},
-		ConfigService: ConfigService{Loggers: &Loggers{Root: new(slog.LevelVar)}},
+		ClusterService: ClusterService{Config: func() *config.Broker { return s.config }},
+		ConfigService:  ConfigService{Loggers: &Loggers{Root: new(slog.LevelVar)}},
 	}
 	s.must(func(image *cluster.Image, _ time.Time) ([]cluster.Record, error) {
 		return image.StartBroker(cluster.Registration{ID: 1, Incarnation: [16]byte{1}, LogDirs: [][16]byte{{1}}})
@@ -126,6 +125,7 @@ func (s *configScene) Propose(_ context.Context, decide quorum.Decide) (*cluster
 		return nil, err
 	}
 	s.image, _, err = s.image.Apply(s.image.Offset()+1, 1, records)
+	s.config = s.static.WithDynamic(s.image.Configs(cluster.BrokerResource, ""), s.image.Configs(cluster.BrokerResource, "1"))
 	return s.image, err
 }
 
@@ -374,5 +374,56 @@ func TestNoControllerChangesNothing(t *testing.T) {
 	results := s.server.alter(changes, false)
 	if protocol.CodeOf(results[0]) != protocol.NotController || results[1] != changes[1].err {
 		t.Errorf("%v", results)
+	}
+}
+
+// TestDescribingIsBounded: a request of a few bytes a resource cannot ask for gigabytes. What is left out says so.
+func TestDescribingIsBounded(t *testing.T) {
+	s := newConfigScene(t)
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	req.IncludeSynonyms, req.IncludeDocumentation = true, true
+	const resources = 2_000 // 340 keys of a broker each, with documentation
+	for range resources {
+		req.Resources = append(req.Resources, kmsg.DescribeConfigsRequestResource{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: "1"})
+	}
+	resp := s.ask(DescribeConfigs, req, 4).(*kmsg.DescribeConfigsResponse)
+	if len(resp.Resources) != resources {
+		t.Fatalf("%d answers", len(resp.Resources))
+	}
+	entries, refused := 0, 0
+	for _, r := range resp.Resources {
+		entries += len(r.Configs)
+		if r.ErrorCode == int16(protocol.InvalidRequest) {
+			refused++
+		}
+	}
+	if refused == 0 || entries > describedBytesMax/describedEntryBytes+400 {
+		t.Errorf("%d entries are shown, %d resources refused", entries, refused)
+	}
+}
+
+// TestAlteringIsBounded: one request cannot put more into the metadata log than that takes.
+func TestAlteringIsBounded(t *testing.T) {
+	s := newConfigScene(t)
+	alter := func(groups, valueBytes int) int16 {
+		req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+		value := "50000" + strings.Repeat(" ", valueBytes)
+		for i := range groups {
+			req.Resources = append(req.Resources, kmsg.IncrementalAlterConfigsRequestResource{
+				ResourceType: 32, ResourceName: "g" + strconv.Itoa(i),
+				Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "consumer.session.timeout.ms", Value: &value}},
+			})
+		}
+		resp := s.ask(IncrementalAlterConfigs, req, 1).(*kmsg.IncrementalAlterConfigsResponse)
+		return resp.Resources[0].ErrorCode
+	}
+	before := s.image.Offset()
+	for _, c := range []struct{ groups, bytes int }{{configRecordsMax + 1, 0}, {9, 1 << 20}} {
+		if code := alter(c.groups, c.bytes); code != int16(protocol.PolicyViolation) || s.image.Offset() != before {
+			t.Errorf("%d groups with %d bytes each: %s", c.groups, c.bytes, protocol.Code(code))
+		}
+	}
+	if code := alter(configRecordsMax, 0); code != 0 {
+		t.Errorf("as many as are allowed: %s", protocol.Code(code))
 	}
 }
