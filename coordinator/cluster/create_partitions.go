@@ -38,7 +38,7 @@ func (i *Image) CreatePartitions(topics []MorePartitions, r *rand.Rand) ([]Recor
 func (i *Image) addPartitions(t MorePartitions, left int, r *rand.Rand) ([]*record.PartitionRecord, error) {
 	topic := i.Topic(t.Topic)
 	if topic == nil {
-		return nil, protocol.UnknownTopicOrPartition // without a message, as Kafka
+		return nil, protocol.Errorf(protocol.UnknownTopicOrPartition, "There is no such topic.")
 	}
 	have := int32(len(topic.Partitions))
 	added := int(t.Count) - int(have)
