@@ -8,6 +8,7 @@ import (
 	"github.com/ottla/ottla/coordinator"
 	"github.com/ottla/ottla/coordinator/cluster"
 	"github.com/ottla/ottla/coordinator/group"
+	"github.com/ottla/ottla/protocol/record"
 )
 
 // newGroups is the coordinator of the consumer groups whose partitions of __consumer_offsets this broker leads.
@@ -19,6 +20,7 @@ func (b *Broker) newGroups() *api.GroupCoordinator {
 			New:           func(int32) *group.Machine { return group.New(api.GroupConfig(b.config.Load())) },
 			Now:           b.now,
 			CommitTimeout: b.static.Millis(config.OffsetsCommitTimeoutMs),
+			Codec:         record.Codec(b.static.Int(config.OffsetsTopicCompressionCodec)),
 			Events:        b.groupEvents(),
 		}),
 	}
