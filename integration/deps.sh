@@ -20,6 +20,7 @@ want gcc gcc
 want dockerd docker.io
 want docker-compose docker-compose
 want iptables iptables
+want ip iproute2
 want javac default-jdk-headless
 [[ -d $jars || -n ${OTTLA_KAFKA_LIBS:-} ]] || want mvn maven
 if ((${#missing[@]})); then
