@@ -80,11 +80,12 @@ func (e *engine) compose(client string) {
 	e.t.Cleanup(func() { e.try("docker-compose", "down", "--volumes", "--timeout", "5") })
 	e.healthy("ottlatest_ottla_1")
 
-	onHost := func(prefix string) []string {
-		return values(e.onHost(client, "localhost:9092", "shared", prefix, "50"))
+	onHost := func(prefix string, group ...string) []string {
+		return values(e.onHost(client, append([]string{"localhost:9092", "shared", prefix, "50"}, group...)...))
 	}
-	sibling := func(prefix string) []string {
-		return values(e.run("docker", "run", "--rm", "--network", "ottlatest_default", "ottla-client", "ottla:9092", "shared", prefix, "50"))
+	sibling := func(prefix string, group ...string) []string {
+		run := []string{"run", "--rm", "--network", "ottlatest_default", "ottla-client", "ottla:9092", "shared", prefix, "50"}
+		return values(e.run("docker", append(run, group...)...))
 	}
 	var want []string
 	sent := func(prefix string) {
@@ -92,15 +93,15 @@ func (e *engine) compose(client string) {
 			want = append(want, fmt.Sprintf("%s-%d", prefix, i))
 		}
 	}
-	step := func(prefix string, send func(string) []string) {
+	step := func(prefix string, send func(string, ...string) []string, group ...string) {
 		e.t.Helper()
 		sent(prefix)
-		if got := send(prefix); !sameSet(got, want) {
+		if got := send(prefix, group...); !sameSet(got, want) {
 			e.t.Errorf("%s reads %d values, there are %d", prefix, len(got), len(want))
 		}
 	}
-	step("host-first", onHost)
-	step("sibling-first", sibling)
+	step("host-first", onHost, "group-on-host")
+	step("sibling-first", sibling, "group-of-sibling")
 	e.run("docker-compose", "restart", "--timeout", "10")
 	step("host-after-restart", onHost)
 	step("sibling-after-restart", sibling)

@@ -1,7 +1,9 @@
 // Command client sends records through a broker and reads all that the topic holds, as a first program would: with no
 // setting but the address. It runs on the host and in a container.
 //
-//	client BOOTSTRAP TOPIC PREFIX COUNT   sends COUNT records PREFIX-0, PREFIX-1, …, then prints every value in the topic
+//	client BOOTSTRAP TOPIC PREFIX COUNT [GROUP]
+//
+// It sends COUNT records PREFIX-0, PREFIX-1, …, then prints every value in the topic, read as a member of GROUP if given.
 package main
 
 import (
@@ -16,13 +18,13 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 5 {
-		fmt.Fprintln(os.Stderr, "usage: client BOOTSTRAP TOPIC PREFIX COUNT")
+	if len(os.Args) < 5 || len(os.Args) > 6 {
+		fmt.Fprintln(os.Stderr, "usage: client BOOTSTRAP TOPIC PREFIX COUNT [GROUP]")
 		os.Exit(2)
 	}
 	count, err := strconv.Atoi(os.Args[4])
 	if err == nil {
-		err = run(os.Args[1], os.Args[2], os.Args[3], count)
+		err = run(os.Args[1], os.Args[2], os.Args[3], count, os.Args[5:])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -30,7 +32,7 @@ func main() {
 	}
 }
 
-func run(bootstrap, topic, prefix string, count int) error {
+func run(bootstrap, topic, prefix string, count int, group []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	producer, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(topic), kgo.AllowAutoTopicCreation())
@@ -49,8 +51,11 @@ func run(bootstrap, topic, prefix string, count int) error {
 	}
 	left := int64(0)
 	ends.Each(func(o kadm.ListedOffset) { left += o.Offset })
-	// A group of its own, so that a coordinator is found and partitions are assigned.
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics(topic), kgo.ConsumerGroup(prefix))
+	opts := []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics(topic)}
+	for _, name := range group {
+		opts = append(opts, kgo.ConsumerGroup(name))
+	}
+	consumer, err := kgo.NewClient(opts...)
 	if err != nil {
 		return err
 	}
