@@ -78,7 +78,7 @@ type watched struct {
 
 // fetched is one partition of a fetch.
 type fetched struct {
-	asked
+	askedPartition
 	topic     string // its name
 	partition *partition.Partition
 	// refused is why the partition was not even asked. As in Kafka, that alone does not end a wait for others.
@@ -139,20 +139,20 @@ func (f *fetch) begin() error {
 	f.visit = visit
 	f.items = make([]fetched, len(list))
 	for i := range list {
-		f.items[i].asked = list[i]
+		f.items[i].askedPartition = list[i]
 	}
 	return nil
 }
 
 // asked lists the partitions of the request, each once: as in Kafka, what came last counts.
-func (f *fetch) asked() []asked {
-	list := make([]asked, 0, countPartitions(f.req))
+func (f *fetch) asked() []askedPartition {
+	list := make([]askedPartition, 0, countPartitions(f.req))
 	var seen repeats[partitionKey]
 	for i := range f.req.Topics {
 		t := &f.req.Topics[i]
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
-			a := asked{partitionKey{t.Topic, t.TopicID, p.Partition}, wanted{
+			a := askedPartition{partitionKey{t.Topic, t.TopicID, p.Partition}, wanted{
 				offset: p.FetchOffset, maxBytes: p.PartitionMaxBytes, currentLeaderEpoch: max(-1, p.CurrentLeaderEpoch),
 				lastFetchedEpoch: max(-1, p.LastFetchedEpoch), logStart: p.LogStartOffset,
 			}}

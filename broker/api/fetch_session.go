@@ -83,8 +83,8 @@ type wanted struct {
 	logStart           int64 // the follower's
 }
 
-// asked is a partition of a request.
-type asked struct {
+// askedPartition is a partition of a request.
+type askedPartition struct {
 	key  partitionKey
 	want wanted
 }
@@ -103,7 +103,7 @@ type sessionRequest struct {
 	id, epoch int32
 	follower  bool
 	byID      bool
-	asked     []asked
+	asked     []askedPartition
 	forgotten []partitionKey
 }
 
@@ -127,7 +127,7 @@ const sessionClosing = -1
 // open takes a request into its session and lists what it fetches, in order.
 //
 // Errors: FetchSessionIDNotFound, InvalidFetchSessionEpoch, FetchSessionTopicIDError.
-func (c *FetchSessions) open(q sessionRequest) (v visit, list []asked, err error) {
+func (c *FetchSessions) open(q sessionRequest) (v visit, list []askedPartition, err error) {
 	v = visit{sessions: c, request: q}
 	if q.epoch == 0 || q.epoch == sessionClosing {
 		c.forget(q.id)
@@ -158,9 +158,9 @@ func (c *FetchSessions) open(q sessionRequest) (v visit, list []asked, err error
 	}
 	s.epoch = nextEpoch(s.epoch)
 	v.session, s.visited = s, true
-	list = make([]asked, len(s.order))
+	list = make([]askedPartition, len(s.order))
 	for i, p := range s.order {
-		list[i] = asked{p.key, p.want}
+		list[i] = askedPartition{p.key, p.want}
 	}
 	return v, list, nil
 }
@@ -280,7 +280,7 @@ func (c *FetchSessions) create(q sessionRequest, all []told) int32 {
 	return s.id
 }
 
-func namesTooLong(list []asked) bool {
+func namesTooLong(list []askedPartition) bool {
 	for i := range list {
 		if len(list[i].key.topic) > topicNameBytesMax {
 			return true

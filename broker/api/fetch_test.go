@@ -192,7 +192,7 @@ func TestFetchLimits(t *testing.T) {
 		{1 << 20, 1 << 20, []int32{0, 1, 2}, []int{5, 5, 5}},
 		{1, 1 << 20, []int32{0, 1, 2}, []int{1, 0, 0}},
 		{0, 0, []int32{0, 1, 2}, []int{1, 0, 0}},
-		{1, 1, []int32{3, 1, 2}, []int{0, 1, 0}},             // partition 3 is empty: the next is the first with records
+		{1, 1, []int32{3, 1, 2}, []int{0, 1, 0}},              // partition 3 is empty: the next is the first with records
 		{1 << 20, size - 1, []int32{0, 1, 2}, []int{1, 0, 0}}, // the second batch does not fit, and is not cut
 		{1 << 20, 2*size - 1, []int32{0, 1, 2}, []int{1, 1, 1}},
 		{3 * size, 2 * size, []int32{2, 1, 0}, []int{2, 1, 0}},

@@ -56,11 +56,11 @@ func (p *Partition) write(b record.Batch, origin logstore.Origin, acksAll bool, 
 	if err != nil || a.Duplicate {
 		return a, n, err
 	}
-	flushed := p.log.Flushed()
 	n = p.change(func(now time.Time) {
 		p.mu.logEnd = a.LastOffset + 1
 		p.mu.unread.push(p.mu.logEnd, int64(len(b)))
-		p.mu.flushed(min(flushed, p.mu.logEnd), now)
+		// Asked for now, under mu: the flusher may have told of this batch before it was accounted for.
+		p.mu.flushed(min(p.log.Flushed(), p.mu.logEnd), now)
 	})
 	return a, n, nil
 }

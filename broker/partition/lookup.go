@@ -41,7 +41,7 @@ func (p *Partition) Lookup(timestamp int64, reader Reader, a Access) (Position, 
 		upTo = v.flushed
 	}
 	found, err := p.lookup(timestamp, upTo, v)
-	if err == nil && !v.recovered && reader != Follower && found != p.earliest(v) {
+	if err == nil && !v.recovered && reader != Follower && (timestamp == Latest || found == nowhere) {
 		// What the predecessor committed may lie above our high watermark: neither "the end" nor "not there" is known.
 		return nowhere, protocol.OffsetNotAvailable
 	}
@@ -95,6 +95,8 @@ func (p *Partition) epochEnd(epoch int32, v view) EpochEnd {
 	switch {
 	case epoch == -1 || v.leads && epoch > v.epoch:
 		return unknownEpoch
+	case epoch < 0:
+		return EpochEnd{epoch, p.log.LogStart()} // as Kafka: it takes it for one older than all
 	case v.leads && epoch == v.epoch:
 		return EpochEnd{epoch, end}
 	case v.leads && latest >= 0 && epoch >= latest:

@@ -140,10 +140,9 @@ func (p *Partition) assign(a assignment) (led bool) {
 func (p *Partition) configure() {
 	c := p.topic.Config()
 	p.log.SetConfig(logConfig(c))
-	flushed := p.log.Flushed() // page-cache mode counts at once what lay unsynced
 	p.change(func(now time.Time) {
 		p.mu.minInsync = c.MinInsyncReplicas
-		p.mu.flushed(min(flushed, p.mu.logEnd), now)
+		p.mu.flushed(min(p.log.Flushed(), p.mu.logEnd), now) // page-cache mode counts at once what lay unsynced
 		p.mu.advance(now)
 	}).tell()
 }

@@ -288,7 +288,7 @@ func (r *replica) recovered() bool { return r.highWatermark >= r.epochStart }
 // checkEpoch compares the leader epoch that a client knows, -1 for none, with ours (KIP-320).
 func (r *replica) checkEpoch(known int32) error {
 	switch {
-	case known < 0 || known == r.epoch:
+	case known == -1 || known == r.epoch:
 		return nil
 	case known < r.epoch:
 		return protocol.FencedLeaderEpoch
