@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"path"
@@ -151,7 +152,7 @@ func (m *Mem) MkdirAll(name string, perm fs.FileMode) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	node := m.root
-	for _, base := range split(name) {
+	for base := range parts(name) {
 		next := node.entries[base]
 		if next == nil {
 			next = newDir(perm.Perm(), m.now())
@@ -293,29 +294,32 @@ func (m *Mem) DiskUsage(string) (total, available uint64, err error) {
 
 // lookup finds the directory that name is in, and what it refers to, nil if nothing.
 func (m *Mem) lookup(op, name string) (dir *memNode, base string, node *memNode, err error) {
-	parts := split(name)
-	if len(parts) == 0 {
-		return nil, "/", m.root, nil
-	}
-	dir = m.root
-	for _, part := range parts[:len(parts)-1] {
-		next := dir.entries[part]
-		if next == nil {
+	node, base = m.root, "/"
+	for part := range parts(name) {
+		switch {
+		case node == nil:
 			return nil, "", nil, pathError(op, name, fs.ErrNotExist)
-		}
-		if !next.isDir() {
+		case !node.isDir():
 			return nil, "", nil, pathError(op, name, syscall.ENOTDIR)
 		}
-		dir = next
+		dir, base, node = node, part, node.entries[part]
 	}
-	base = parts[len(parts)-1]
-	return dir, base, dir.entries[base], nil
+	return dir, base, node, nil
 }
 
 func clean(name string) string { return path.Clean("/" + name) }
 
-func split(name string) []string {
-	return strings.FieldsFunc(clean(name), func(r rune) bool { return r == '/' })
+// parts are the names in a path, from the root.
+func parts(name string) iter.Seq[string] {
+	name = clean(name)[1:]
+	return func(yield func(string) bool) {
+		for more := name != ""; more; {
+			var part string
+			if part, name, more = strings.Cut(name, "/"); !yield(part) {
+				return
+			}
+		}
+	}
 }
 
 func pathError(op, name string, err error) error { return &fs.PathError{Op: op, Path: name, Err: err} }

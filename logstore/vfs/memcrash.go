@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"bytes"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -159,12 +160,12 @@ func (c *crash) page(p *memPage, block int) *[pageBytes]byte {
 
 // cutPage is the page with zeros from a position on: what lies past a file's end never comes back when it grows.
 func cutPage(page *[pageBytes]byte, from int) *[pageBytes]byte {
-	for _, b := range page[from:] {
-		if b != 0 {
-			cut := new([pageBytes]byte)
-			copy(cut[:from], page[:])
-			return cut
-		}
+	if bytes.Equal(page[from:], zeros[from:]) {
+		return page
 	}
-	return page
+	cut := new([pageBytes]byte)
+	copy(cut[:from], page[:])
+	return cut
 }
+
+var zeros [pageBytes]byte
