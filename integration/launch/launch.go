@@ -36,6 +36,8 @@ type Broker struct {
 	Bootstrap, HTTP string
 	// DataDir holds the partitions. LogFile has everything the process said.
 	DataDir, LogFile string
+	// Started is the time from the first exec to the first answer.
+	Started time.Duration
 	// IsKafka is true when Apache Kafka plays the broker.
 	IsKafka bool
 
@@ -88,7 +90,8 @@ func open(o Options, kafka bool) (*Broker, error) {
 	if err := prepare(o); err != nil {
 		return nil, err
 	}
-	_, err := b.Restart()
+	var err error
+	b.Started, err = b.Restart()
 	return b, err
 }
 
