@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"sort"
 
@@ -14,6 +15,7 @@ import (
 type indexPrefix struct {
 	offsets, times int    // entries
 	position       int64  // of the batch that the last offset entry names; 0 without one
+	last           int64  // the offset in that entry
 	newest         newest // of the batches up to that one
 	newestFrom     int64  // position of a batch at or before the one that newest names
 }
@@ -81,10 +83,39 @@ func (s *segment) indexPrefix(offsets, times []byte, t trust) (p indexPrefix) {
 	}
 	if p.offsets == 0 {
 		// From the beginning, then; and so for both.
-		return indexPrefix{newest: newest{record.NoTimestamp, s.base}}
+		return s.noPrefix()
 	}
-	p.position = int64(parseOffsetEntry(offsets[(p.offsets-1)*offsetEntryBytes:]).position)
+	p.position, p.last = int64(entry(p.offsets-1).position), s.base+int64(entry(p.offsets-1).relative)
 	return p
+}
+
+// true tells whether the last entries name batches that are there. bytes is the segment's size.
+func (p indexPrefix) true(file io.ReaderAt, bytes int64) bool {
+	if p.offsets == 0 {
+		return true
+	}
+	scan := newScanner(file, p.position, bytes)
+	defer scan.done()
+	if h, err := scan.header(); err != nil || h.last > p.last || scan.isBatch(h) != nil {
+		return false
+	}
+	if p.times == 0 {
+		return true
+	}
+	for scan.next = p.newestFrom; ; {
+		h, err := scan.header()
+		if err != nil || h.base > p.newest.offset {
+			return false
+		}
+		if h.last >= p.newest.offset {
+			return h.maxTimestamp == p.newest.timestamp
+		}
+	}
+}
+
+// noPrefix takes nothing over.
+func (s *segment) noPrefix() indexPrefix {
+	return indexPrefix{newest: newest{record.NoTimestamp, s.base}}
 }
 
 // prefixEntries counts the entries up to the first that is not good or does not ascend: a file that was preallocated,

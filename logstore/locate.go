@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/protocol"
+	"github.com/ottla/ottla/protocol/record"
 )
 
 // span is a segment as it was at a moment under Log.mu: what lies below size stays as it is, until a truncation.
@@ -52,38 +54,60 @@ func offsetAtMost(relative int64) func(entry []byte) bool {
 // there is none. The caller gives the scanner back.
 func (l *Log) find(v span, file vfs.File, offset int64) (h header, scan *scanner, err error) {
 	if !v.fromKnown {
-		var entry [offsetEntryBytes]byte
-		count, err := l.lookup(v.seg, v.offsets, v.locked, offsetAtMost(offset-v.seg.base), entry[:])
+		var b [offsetEntryBytes]byte
+		count, err := l.lookup(v.seg, v.offsets, v.locked, offsetAtMost(offset-v.seg.base), b[:])
 		if err != nil {
 			return h, nil, err
 		}
 		if count > 0 {
-			v.from = int64(parseOffsetEntry(entry[:]).position)
-		}
-	}
-	scan = newScanner(file, v.from, v.size)
-	first := true
-	for {
-		h, err = scan.header()
-		if v.from != 0 && first && (err != nil || h.base > offset || h.base < v.seg.base) {
-			// Not a batch, or not the one: the index was wrong. The segment itself is asked, and the index made again.
+			entry := parseOffsetEntry(b[:])
+			v.from = int64(entry.position)
+			if h, scan, err = walkTo(v, file, offset, v.seg.base+int64(entry.relative)); !isDamage(err) {
+				return l.found(v, h, scan, err)
+			}
+			// No batch stands where the index says, or none after it. The segment itself is asked, and the index made
+			// again.
 			scan.done()
 			if !v.locked {
 				l.repairIndexes(v.seg, "an entry points to where no batch is")
 			}
-			v.from, v.fromKnown = 0, true
-			return l.find(v, file, offset)
+			v.from = 0
 		}
-		first = false
-		if err != nil && !errors.Is(err, io.EOF) {
-			err = l.storageError(l.damage(v.seg, scan.next, err))
+	}
+	h, scan, err = walkTo(v, file, offset, fromBatch)
+	return l.found(v, h, scan, err)
+}
+
+// found reports what walkTo came upon.
+func (l *Log) found(v span, h header, scan *scanner, err error) (header, *scanner, error) {
+	if err == nil {
+		return h, scan, nil
+	}
+	if !errors.Is(err, io.EOF) {
+		err = l.storageError(l.damage(v.seg, scan.next, err))
+	}
+	scan.done()
+	return h, nil, err
+}
+
+// fromBatch says that a walk begins where a batch is known to.
+const fromBatch = math.MinInt64
+
+// walkTo walks from v.from to the first batch that contains offset or lies above it. Where an index gave v.from, indexed
+// is the last offset that the entry names, and the batch there is looked at closely; otherwise it is fromBatch.
+func walkTo(v span, file vfs.File, offset, indexed int64) (h header, scan *scanner, err error) {
+	if v.from < 0 || v.from > v.size || indexed != fromBatch && indexed < v.seg.base {
+		return h, newScanner(file, 0, 0), record.ErrCorrupt
+	}
+	scan = newScanner(file, v.from, v.size)
+	for first := indexed != fromBatch; ; first = false {
+		if h, err = scan.header(); err == nil && first {
+			if err = scan.isBatch(h); err == nil && h.last > indexed {
+				err = record.ErrCorrupt
+			}
 		}
-		if err != nil {
-			scan.done()
-			return h, nil, err
-		}
-		if h.last >= offset {
-			return h, scan, nil
+		if err != nil || h.last >= offset {
+			return h, scan, err
 		}
 	}
 }

@@ -146,9 +146,10 @@ func (l *Log) applyEpochs(f facts, p plan) error {
 		}
 		l.indexRebuilt(join(l.dir, epochsName), f.epochsErr.Error())
 	}
+	l.epochs.truncateFromEnd(f.verifiedFrom()) // from there on the batches have the say
 	for _, sf := range f.segments[:min(p.keep, len(f.segments))] {
 		for _, e := range sf.epochs {
-			if e.epoch > l.epochs.latest() {
+			if e.epoch >= l.epochs.latest() {
 				l.epochs.assign(e.epoch, e.start)
 			}
 		}

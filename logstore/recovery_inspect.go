@@ -9,7 +9,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/ottla/ottla/protocol/record"
 )
@@ -158,13 +157,16 @@ func (f *facts) promised() int64 {
 	return max(f.point, 0)
 }
 
+// verifiedFrom is the offset from which every batch is looked at as a whole.
+func (f *facts) verifiedFrom() int64 { return max(f.promised(), f.logStart) }
+
 // inspectSegments walks over the batches from the recovery point on, and from the log start, below which nothing
 // matters: of a log that was closed cleanly, over those after the last index entry.
 func (l *Log) inspectSegments(f *facts) error {
 	if len(f.segments) == 0 {
 		return nil
 	}
-	from := max(f.promised(), f.logStart)
+	from := f.verifiedFrom()
 	first := 0
 	for first+1 < len(f.segments) && f.segments[first+1].base <= from {
 		first++
@@ -219,11 +221,6 @@ func (l *Log) compareIndexes(sf *segmentFacts) error {
 	return nil
 }
 
-// crcBytes is read at once where checksums are checked.
-const crcBytes = 1 << 20
-
-var crcBuffers = sync.Pool{New: func() any { return new([crcBytes]byte) }}
-
 // inspectSegment walks over one segment. Batches at or above from must have a good checksum; all must follow each
 // other, beginning at next or above.
 func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
@@ -239,38 +236,14 @@ func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
 		return err
 	}
 	defer s.handle.release()
-	again := !prefix.true(file, sf.bytes)
-	if !again {
-		again, err = l.inspectBatches(f, sf, file, prefix, from)
+	if !prefix.true(file, sf.bytes) {
+		prefix = s.noPrefix() // the segment is read from its beginning
 	}
-	if again && err == nil {
-		// The indexes say what is not so. The segment is read from its beginning.
-		sf.bad, sf.next, sf.epochs = nil, max(next, sf.base), nil
-		_, err = l.inspectBatches(f, sf, file, indexPrefix{newest: newest{record.NoTimestamp, sf.base}}, from)
-	}
-	return err
+	return l.inspectBatches(f, sf, file, prefix, from)
 }
 
-// true tells whether the batch that the last time entry names is there and as new as it says.
-func (p indexPrefix) true(file io.ReaderAt, bytes int64) bool {
-	if p.times == 0 {
-		return true
-	}
-	scan := newScanner(file, p.newestFrom, bytes)
-	defer scan.done()
-	for {
-		h, err := scan.header()
-		if err != nil || h.base > p.newest.offset {
-			return false
-		}
-		if h.last >= p.newest.offset {
-			return h.maxTimestamp == p.newest.timestamp
-		}
-	}
-}
-
-// inspectBatches walks on from an index prefix. again: the prefix was wrong.
-func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, prefix indexPrefix, from int64) (again bool, err error) {
+// inspectBatches walks on from an index prefix.
+func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, prefix indexPrefix, from int64) error {
 	s := sf.seg
 	s.resume(prefix)
 	sf.prefix = prefix
@@ -281,26 +254,22 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, prefi
 	buf := crcBuffers.Get().(*[crcBytes]byte)
 	defer crcBuffers.Put(buf)
 	for {
-		position := scan.next
 		h, err := scan.header()
 		if errors.Is(err, io.EOF) {
-			return false, nil
+			return nil
 		}
 		if err == nil && (h.base < sf.next || !s.fits(h.last)) {
 			err = fmt.Errorf("%w: offset %d does not follow %d", record.ErrCorrupt, h.base, sf.next-1)
-		}
-		if position == prefix.position && position > 0 && err != nil {
-			return true, nil
 		}
 		if err == nil && h.last >= from {
 			err = scan.checkCRC(h, buf[:])
 		}
 		if err != nil && !isDamage(err) {
-			return false, err // the disk's own error proves nothing about the bytes
+			return err // the disk's own error proves nothing about the bytes
 		}
 		if err != nil {
 			sf.bad, sf.badBelow, sf.badOffset = err, sf.next < f.promised(), sf.next
-			return false, nil
+			return nil
 		}
 		if h.last >= from && h.leaderEpoch >= 0 && (len(sf.epochs) == 0 || sf.epochs[len(sf.epochs)-1].epoch < h.leaderEpoch) {
 			sf.epochs = append(sf.epochs, epochEntry{h.leaderEpoch, h.base})

@@ -172,6 +172,19 @@ func (s *scanner) checkCRC(h header, buf []byte) error {
 	return nil
 }
 
+// crcBytes is read at once where checksums are checked.
+const crcBytes = 1 << 20
+
+var crcBuffers = sync.Pool{New: func() any { return new([crcBytes]byte) }}
+
+// isBatch is checkCRC for the header at a position that an index gave: what looks like a header in the midst of a
+// batch has no such checksum.
+func (s *scanner) isBatch(h header) error {
+	buf := crcBuffers.Get().(*[crcBytes]byte)
+	defer crcBuffers.Put(buf)
+	return s.checkCRC(h, buf[:])
+}
+
 // readBatch reads a whole batch of format v2 into buf, which grows if need be.
 func readBatch(file io.ReaderAt, h header, buf []byte) (record.Batch, error) {
 	if int64(cap(buf)) < h.size {

@@ -311,7 +311,10 @@ func (l *Log) close() error {
 	}
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
-	if l.newborn { // nobody else has the log any more
+	l.mu.Lock()
+	newborn := l.newborn
+	l.mu.Unlock()
+	if newborn { // nothing was ever appended that would have had it synced
 		if err := l.syncNewborn(l.dir); err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func (l *Log) takeSyncJob() (job syncJob, ok bool) {
 	for _, s := range job.segments {
 		s.dirty = false
 	}
-	l.unsynced, l.unsyncedBytes, l.unsyncedCount, l.dirDirty, l.newborn = nil, 0, 0, false, false
+	l.unsynced, l.unsyncedBytes, l.unsyncedCount, l.dirDirty = nil, 0, 0, false
 	return job, true
 }
 
@@ -124,6 +124,9 @@ func (l *Log) syncNewborn(dir string) error {
 func (l *Log) finishSyncJob(job syncJob) (moved bool, waiters []flushWaiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if job.newborn {
+		l.newborn = false
+	}
 	if l.cuts != job.cuts {
 		if len(l.waiters) > 0 {
 			defer l.store.flusher.enqueue(l)

@@ -66,7 +66,7 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 	}
 	s, before := l.segments[i], l.Size()
 	l.writeIndexes(s)
-	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: end, position: position, paired: true})
+	prefix, err := l.prefixOfCut(s, position, end)
 	if err == nil {
 		err = l.dropSnapshots(end + 1)
 	}
@@ -101,6 +101,23 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 		f(l.tp, end, before-l.Size(), why)
 	}
 	return nil
+}
+
+// prefixOfCut is what stays of the segment's indexes.
+func (l *Log) prefixOfCut(s *segment, position, end int64) (indexPrefix, error) {
+	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: end, position: position, paired: true})
+	if err != nil {
+		return prefix, err
+	}
+	file, err := s.handle.acquire()
+	if err != nil {
+		return prefix, err
+	}
+	defer s.handle.release()
+	if !prefix.true(file, position) {
+		prefix = s.noPrefix()
+	}
+	return prefix, nil
 }
 
 // cutFiles cuts the segment's files, durably.
@@ -186,7 +203,6 @@ func (l *Log) restartAt(offset int64) error {
 	l.changed = true
 	l.mu.Lock()
 	newborn := l.newborn
-	l.newborn = false
 	l.mu.Unlock()
 	if newborn {
 		if err := l.syncNewborn(l.dir); err != nil {
