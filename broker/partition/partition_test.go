@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -655,5 +656,31 @@ func TestOfflineLog(t *testing.T) {
 	}
 	if p.Committed() != 1 {
 		t.Errorf("committed %d", p.Committed())
+	}
+}
+
+// TestDamagedLog: a log that the start could not read answers so, and nobody waits on it.
+func TestDamagedLog(t *testing.T) {
+	w := newWorld(t)
+	w.register(self)
+	w.create("t", []int32{self})
+	w.produce(w.find("t", 0), "a")
+	if err := w.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mem := w.mem.CrashClone(w.rand, 0)
+	f, err := mem.OpenFile("data/t-0/00000000000000000000.log", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(10), f.Sync()); err != nil { // below what was durable: nothing may be cut silently
+		t.Fatal(err)
+	}
+	f.Close()
+	w = openWorld(t, mem, w.image)
+	p := w.find("t", 0)
+	watch := Watch{Owner: &waiter{}}
+	if p.Watch(&watch, HighWatermark, 99, 0) || !errors.Is(watch.Err, protocol.KafkaStorageError) {
+		t.Errorf("armed on a log that is offline: %v", watch.Err)
 	}
 }
