@@ -76,5 +76,25 @@ func addrPort(a net.Addr) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), true
 }
 
+// describe says what clients of a listener will be told.
+func (l listenerAddress) describe(sockets []socket, name string) string {
+	if l.advertised.Host != "" {
+		return joinEndpoint(l.advertised)
+	}
+	for _, s := range sockets {
+		tcp, ok := s.Addr().(*net.TCPAddr)
+		switch {
+		case s.name != name || !ok:
+		case tcp.IP.IsLoopback() && l.bothFamilies:
+			return joinEndpoint(api.Endpoint{Host: "localhost", Port: int32(tcp.Port)})
+		case tcp.IP.IsUnspecified():
+			return "auto: localhost to clients over loopback or a container's gateway, else the address that they reached"
+		default:
+			return tcp.String()
+		}
+	}
+	return ""
+}
+
 // joinEndpoint is HOST:PORT.
 func joinEndpoint(e api.Endpoint) string { return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))) }

@@ -138,8 +138,12 @@ func (b *Broker) Close(ctx context.Context) error {
 	b.front.drain(ctx)
 	b.groups.Runtime.Close()
 	err := errors.Join(b.quorum.Close(), b.store.Close())
-	b.log.Info("stopped", "error", err)
-	return err
+	if err != nil {
+		b.log.Error("stopped, not cleanly", "error", err)
+		return err
+	}
+	b.log.Info("stopped")
+	return nil
 }
 
 // abort closes what a start had opened before it failed.

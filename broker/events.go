@@ -3,6 +3,9 @@ package broker
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/ottla/ottla/broker/partition"
 	"github.com/ottla/ottla/logstore"
@@ -63,19 +66,16 @@ func at(tp logstore.TopicPartition) slog.Attr {
 
 // logReady is the one line that says that the broker serves, where, and what it tells its clients.
 func (b *Broker) logReady() {
-	listeners := map[string]any{}
-	for name, addresses := range b.Addresses() {
-		var bound []string
-		for _, a := range addresses {
-			bound = append(bound, a.String())
-		}
-		advertised := "auto"
-		if e := b.advertiser.listeners[name].advertised; e.Host != "" {
-			advertised = joinEndpoint(e)
-		}
-		listeners[name] = map[string]any{"bound": bound, "advertised": advertised}
+	bound := map[string][]string{}
+	for _, s := range b.sockets {
+		bound[s.name] = append(bound[s.name], s.Addr().String())
 	}
-	b.log.Info("ready", "listeners", listeners, "nodeId", b.static.NodeID(), "clusterId", b.ClusterID(),
+	var listeners []any
+	for _, name := range slices.Sorted(maps.Keys(bound)) {
+		listeners = append(listeners, slog.Group(name,
+			"bound", strings.Join(bound[name], " "), "advertised", b.advertiser.listeners[name].describe(b.sockets, name)))
+	}
+	b.log.Info("ready", slog.Group("listeners", listeners...), "nodeId", b.static.NodeID(), "clusterId", b.ClusterID(),
 		"durability", b.durability(), "tookMs", float64(b.now().Sub(b.began).Microseconds())/1000)
 }
 
