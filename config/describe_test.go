@@ -16,7 +16,7 @@ func kafkasBroker(t *testing.T) *Broker {
 		ProcessRoles: "broker,controller", NodeID: "1", ControllerQuorumVoters: "1@127.0.0.1:47193",
 		Listeners:           "PLAINTEXT://127.0.0.1:47192,CONTROLLER://127.0.0.1:47193",
 		AdvertisedListeners: "PLAINTEXT://127.0.0.1:47192", ControllerListenerNames: "CONTROLLER",
-		InterBrokerListenerName: "PLAINTEXT", LogDirs: "/tmp/c/kafka/data",
+		InterBrokerListenerName: "PLAINTEXT", LogDirs: "/var/lib/kafka",
 		OffsetsTopicReplicationFactor: "1", TransactionStateLogReplicationFactor: "1", TransactionStateLogMinISR: "1",
 		ShareCoordinatorStateTopicReplicationFactor: "1", ShareCoordinatorStateTopicMinISR: "1",
 		GroupInitialRebalanceDelayMs: "0", LogRetentionHours: "24", LogRollMs: "3600000",

@@ -71,11 +71,7 @@ func TestServeStopsInOrder(t *testing.T) {
 	if ready["nodeId"] != 1.0 || ready["clusterId"] == "" || ready["listeners"] == nil {
 		t.Errorf("the ready line is %v", ready)
 	}
-	resp, err := http.Get("http://" + address + "/readyz")
-	if err != nil || resp.StatusCode != 200 {
-		t.Fatal(resp, err)
-	}
-	resp.Body.Close()
+	awaitReady(t, "http://"+address+"/readyz")
 	if code, out, errs := typed(nil, "health", "--http", address); code != 0 {
 		t.Error(code, out, errs)
 	}
@@ -90,6 +86,24 @@ func TestServeStopsInOrder(t *testing.T) {
 	if c, err := net.Dial("tcp", address); err == nil {
 		c.Close()
 		t.Error("it still listens")
+	}
+}
+
+// awaitReady asks until the answer is yes, as whoever waits for a broker does.
+func awaitReady(t *testing.T, url string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still %s", resp.Status)
+		}
 	}
 }
 
