@@ -110,7 +110,17 @@ func (p *ProducerIDs) take() (id int64, ok bool) {
 	return p.mu.next - 1, true
 }
 
+func (p *ProducerIDs) left() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.end - p.mu.next
+}
+
+// newBlock runs once at a time.
 func (p *ProducerIDs) newBlock() (any, error) {
+	if p.left() > 0 {
+		return nil, nil // it came between take and here
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), blockWait)
 	defer cancel()
 	var first int64
@@ -127,8 +137,6 @@ func (p *ProducerIDs) newBlock() (any, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mu.next == p.mu.end { // otherwise a block came between take and here: this one is lost
-		p.mu.next, p.mu.end = first, first+cluster.ProducerIDBlock
-	}
+	p.mu.next, p.mu.end = first, first+cluster.ProducerIDBlock
 	return nil, nil
 }

@@ -89,7 +89,8 @@ type askedPartition struct {
 	want wanted
 }
 
-// told is what the answer to a partition says, as far as sessions care.
+// told is what the answer to a partition says, as far as sessions care. Of one that failed the positions are -1, so that
+// its recovery is told too.
 type told struct {
 	key                     partitionKey
 	highWatermark, logStart int64
@@ -244,9 +245,6 @@ func (s *session) answer(all []told) (include []bool) {
 		}
 		include[i] = t.always || t.failed || t.hasRecords || t.highWatermark != p.highWatermark || t.logStart != p.logStart
 		p.highWatermark, p.logStart = t.highWatermark, t.logStart
-		if t.failed {
-			p.highWatermark = -1 // so that its recovery is told
-		}
 		if t.hasRecords {
 			moved = append(moved, p)
 		}

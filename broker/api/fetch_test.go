@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -384,4 +385,37 @@ func TestFetchNeverPassesAPowerCut(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFetchDeniesEveryPartition: the second partition of a topic that is denied is as hidden as the first.
+func TestFetchDeniesEveryPartition(t *testing.T) {
+	w := newDataWorld(t)
+	id := w.topic("hidden", 2)
+	w.rules.deny(security.Read, security.Topic, "hidden")
+	r := fetchRequest(18, "hidden", id, 0, 0)
+	r.Topics[0].Partitions = append(r.Topics[0].Partitions, fetchPartition(1, 0), fetchPartition(9, 0))
+	for _, p := range ask[*kmsg.FetchResponse](w, r).Topics[0].Partitions {
+		wantCode(t, p.ErrorCode, protocol.TopicAuthorizationFailed)
+	}
+}
+
+// TestFollowersAnswer is 12: who may read from a replica that does not lead.
+func TestFollowersAnswer(t *testing.T) {
+	w := newDataWorld(t)
+	w.elsewhere("none") // broker 2
+	w.propose(func(i *cluster.Image, _ time.Time) ([]cluster.Record, error) {
+		records, made := i.CreateTopics([]cluster.NewTopic{{Name: "t", Partitions: -1, ReplicationFactor: -1,
+			Assignments: []cluster.Assignment{{Partition: 0, Replicas: []int32{2, testNode}}}}}, cluster.Creation{Rand: w.rand})
+		return records, made[0].Err
+	})
+	for v, want := range map[int16]protocol.Code{4: protocol.NotLeaderForPartition, 10: protocol.NotLeaderForPartition, 11: 0, 12: 0} {
+		wantCode(t, fetched1(t, ask[*kmsg.FetchResponse](w, fetchRequest(v, "t", cluster.TopicID{}, 0, 0))).ErrorCode, want)
+	}
+	for replica, want := range map[int32]protocol.Code{-1: protocol.NotLeaderForPartition, 7: protocol.NotLeaderForPartition, -2: 0} {
+		r := listRequest(7, "t", 0, -1)
+		r.ReplicaID = replica
+		wantCode(t, listedOne(t, ask[*kmsg.ListOffsetsResponse](w, r)).ErrorCode, want)
+	}
+	p := ask[*kmsg.OffsetForLeaderEpochResponse](w, epochRequest(4, "t", 0, 0, -1)).Topics[0].Partitions[0]
+	wantCode(t, p.ErrorCode, protocol.NotLeaderForPartition)
 }

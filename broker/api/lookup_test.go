@@ -2,6 +2,7 @@ package api
 
 import (
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -435,4 +436,30 @@ func TestProducerIDsComeInBlocks(t *testing.T) {
 	}
 	w.refuse = nil
 	wantCode(t, ask[*kmsg.InitProducerIDResponse](w, r).ErrorCode, protocol.None)
+}
+
+// TestProducerIDsAtOnce: whoever asks at the same time gets an id of his own, and no more blocks are taken than it needs.
+func TestProducerIDsAtOnce(t *testing.T) {
+	w := newDataWorld(t)
+	before := w.offset
+	var mu sync.Mutex
+	seen := map[int64]bool{}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 1000 {
+				id, err := w.ProducerIDs.Next()
+				mu.Lock()
+				if err != nil || seen[id] {
+					t.Errorf("id %d, %v", id, err)
+				}
+				seen[id] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if n := w.offset - before; n != 8 {
+		t.Errorf("%d blocks for 8000 ids", n)
+	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -316,4 +317,90 @@ func TestProduceOverALeaderChange(t *testing.T) {
 		}
 		wantCode(t, answered(t, a.resp.(*kmsg.ProduceResponse)).ErrorCode, protocol.NotLeaderForPartition)
 	})
+}
+
+// TestNothingIsLeftOnPartitions: a wait that ended by its time, by its connection or by another partition leaves no watch.
+func TestNothingIsLeftOnPartitions(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t)
+		id := w.topic("t", 2)
+		w.fs.Add("sync of data/t-0/*.log #1+ -> delay 1h")
+		both := newFetch(id, 0, 1, 100)
+		both.Topics[0].Partitions = append(both.Topics[0].Partitions, fetchPartition(1, 0))
+		<-w.send(w.conn, both).came // by its time
+		a := w.send(w.conn, both)
+		w.send(w.conn, produceRequest(13, "t", id, 1, 1, batchOf("a")))
+		<-a.came // by another partition
+		r := produceRequest(13, "t", id, 0, -1, batchOf("a"))
+		r.TimeoutMillis = 100
+		<-w.send(w.conn, r).came
+		w.send(w.conn, newFetch(id, 0, 1, 1000))
+		w.hangUp(w.conn)
+		for p := range w.Partitions.All() {
+			if n := p.Waiting(); n != 0 {
+				t.Errorf("%d watches on partition %d", n, p.Index())
+			}
+		}
+	})
+}
+
+// TestLongPollsUnderLoad has producers and consumers at once, in real time: every poll must end with what it waits for,
+// long before its time is up.
+func TestLongPollsUnderLoad(t *testing.T) {
+	for _, durability := range []string{"pagecache", "fsync"} {
+		t.Run(durability, func(t *testing.T) {
+			w := newDataWorld(t, "log.durability", durability)
+			const partitions, batches = 3, 600
+			id := w.topic("t", partitions)
+			var all sync.WaitGroup
+			for index := range int32(partitions) {
+				all.Go(func() {
+					for range batches {
+						<-w.send(w.conn, produceRequest(13, "t", id, index, -1, batchOf("x"))).came
+					}
+				})
+			}
+			for reader := range 4 {
+				all.Go(func() { readAll(t, w, id, partitions, batches, int32(1+reader*60), int8(reader%2)) })
+			}
+			all.Wait()
+		})
+	}
+}
+
+// readAll consumes a topic to its end, with long polls.
+func readAll(t *testing.T, w *dataWorld, id cluster.TopicID, partitions int32, end int64, minBytes int32, isolation int8) {
+	at := make([]int64, partitions)
+	for done := int32(0); done < partitions; {
+		r := newFetch(id, 0, minBytes, 20_000)
+		r.IsolationLevel = isolation
+		r.Topics[0].Partitions = nil
+		left := int64(0)
+		for index := range partitions {
+			if at[index] < end {
+				r.Topics[0].Partitions = append(r.Topics[0].Partitions, fetchPartition(index, at[index]))
+				left += end - at[index]
+			}
+		}
+		if left < 10 {
+			r.MinBytes = 1 // so many bytes will not come
+		}
+		began := time.Now()
+		a := w.send(w.conn, r)
+		<-a.came
+		if d := time.Since(began); d > 10*time.Second {
+			t.Errorf("a poll at %v took %s", at, d)
+			return
+		}
+		for _, p := range a.resp.(*kmsg.FetchResponse).Topics[0].Partitions {
+			for _, base := range offsetsIn(t, p.RecordBatches) {
+				if base != at[p.Partition] {
+					t.Errorf("partition %d: offset %d after %d", p.Partition, base, at[p.Partition])
+				}
+				if at[p.Partition]++; at[p.Partition] == end {
+					done++
+				}
+			}
+		}
+	}
 }

@@ -76,6 +76,23 @@ func (p *Partition) Unwatch(w *Watch) bool {
 	return true
 }
 
+// Waiting is how many watches are armed.
+func (p *Partition) Waiting() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for m := range p.mu.queues {
+		n += p.mu.queues[m].soon.count() + p.mu.queues[m].later.count()
+	}
+	return n
+}
+
+func (l *waiters) count() (n int) {
+	for w := l.first; w != nil; w = w.next {
+		n++
+	}
+	return n
+}
+
 // queue is who waits for one mark.
 type queue struct {
 	soon  waiters // for the very next offset: long polls
