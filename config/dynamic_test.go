@@ -130,11 +130,11 @@ func TestListeners(t *testing.T) {
 func TestGroup(t *testing.T) {
 	b := Default()
 	g := NewGroup(b, map[string]string{"consumer.session.timeout.ms": "50000", "streams.num.standby.replicas": "1", "share.isolation.level": "read_committed",
-		"consumer.heartbeat.interval.ms": "junk", "share.session.timeout.ms": "1"})
+		"consumer.heartbeat.interval.ms": "junk", "share.session.timeout.ms": "1", "streams.session.timeout.ms": "99999"})
 	if g.ConsumerSessionTimeoutMs != 50000 || g.StreamsNumStandbyReplicas != 1 || !g.ShareReadCommitted {
 		t.Errorf("%+v", g)
 	}
-	if g.ConsumerHeartbeatIntervalMs != 5000 || g.ShareSessionTimeoutMs != 45000 {
+	if g.ConsumerHeartbeatIntervalMs != 5000 || g.ShareSessionTimeoutMs != 45000 || g.StreamsSessionTimeoutMs != 60000 {
 		t.Errorf("what cannot be read or lies outside of the broker's bounds is not put right: %+v", g)
 	}
 	wider, err := New(map[Key]string{GroupConsumerMaxSessionTimeoutMs: "90000", GroupConsumerSessionTimeoutMs: "70000"})

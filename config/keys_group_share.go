@@ -66,7 +66,7 @@ var groupShareRows = []Row{
 	{ShareCoordinatorStateTopicReplicationFactor, Short, "auto", autoOr(1), ReadOnly, NoEffect, "Replicas of __share_group_state; auto is min(3, brokers)."},
 	{ShareCoordinatorStateTopicMinISR, Short, "auto", autoOr(1), ReadOnly, NoEffect, "In-sync replicas that writes to __share_group_state need; auto is min(2, replicas)."},
 	{ShareCoordinatorStateTopicSegmentBytes, Int, "104857600", atLeast(1), ReadOnly, NoEffect, "Segment size of __share_group_state."},
-	{ShareCoordinatorStateTopicCompressionCodec, Int, "0", between(0, 4), ReadOnly, NoEffect, "The codec of __share_group_state, by number."},
+	{ShareCoordinatorStateTopicCompressionCodec, Int, "0", between(0, 4), ReadOnly, NoEffect, "The codec of __share_group_state: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."},
 	{ShareCoordinatorThreads, Int, "1", atLeast(1), ReadOnly, NoEffect, "Threads that run share state; here each shard runs under its own lock."},
 	{ShareCoordinatorSnapshotUpdateRecordsPerSnapshot, Int, "500", between(0, 500), ReadOnly, NoEffect, "Updates after which share state is written whole."},
 	{ShareCoordinatorLoadBufferSize, Int, "5242880", atLeast(1), ReadOnly, NoEffect, "Bytes that are read at once when share state is loaded."},

@@ -40,5 +40,5 @@ var groupsRows = []Row{
 	{OffsetsTopicNumPartitions, Int, "50", atLeast(1), ReadOnly, Served, "Partitions of __consumer_offsets. Fixed once the topic exists."},
 	{OffsetsTopicReplicationFactor, Short, "auto", autoOr(1), ReadOnly, Served, "Replicas of __consumer_offsets; auto is min(3, brokers)."},
 	{OffsetsTopicSegmentBytes, Int, "104857600", atLeast(1), ReadOnly, Served, "Segment size of __consumer_offsets."},
-	{OffsetsTopicCompressionCodec, Int, "0", between(0, 4), ReadOnly, NoEffect, "The codec of __consumer_offsets, by number."},
+	{OffsetsTopicCompressionCodec, Int, "0", between(0, 4), ReadOnly, Served, "The codec of __consumer_offsets: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."},
 }

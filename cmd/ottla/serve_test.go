@@ -164,7 +164,9 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		if s := <-first; s != syscall.SIGTERM {
 			t.Errorf("the first is %v", s)
 		}
-		signals <- syscall.SIGTERM // the same one, passed on twice
+		signals <- syscall.SIGTERM // the same one, passed on twice more
+		synctest.Wait()
+		signals <- syscall.SIGTERM
 		time.Sleep(2 * oneKey)
 		synctest.Wait()
 		if len(exited) != 0 {
