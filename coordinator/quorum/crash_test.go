@@ -186,3 +186,37 @@ func TestSyncFails(t *testing.T) {
 		t.Errorf("after a power cut: %v", got)
 	}
 }
+
+// TestDiskFull: while the disk is full changes are refused, as a storage error, and nothing else happens; when there is
+// space again they are made, without a restart.
+func TestDiskFull(t *testing.T) {
+	mem := newMem()
+	n := mustOpen(t, mem)
+	n.start()
+	total, available, _ := mem.DiskUsage(testDir)
+	mem.SetCapacity(int64(total-available) + 2000)
+	made := 0
+	var err error
+	for ; err == nil && made < 100; made++ {
+		err = n.create(fmt.Sprintf("topic-%03d", made), 10)
+	}
+	made--
+	if protocol.CodeOf(err) != protocol.KafkaStorageError || n.Err() != nil {
+		t.Fatalf("%d topics made, then %v (%v)", made, err, n.Err())
+	}
+	mem.SetCapacity(1 << 30)
+	// The node has stepped down and elects itself again: the proposal waits for that.
+	if err := n.create("space-again", 10); err != nil {
+		t.Fatal(err)
+	}
+	want := made + 1
+	if n.Image().TopicCount() != want {
+		t.Errorf("%d topics, want %d", n.Image().TopicCount(), want)
+	}
+	n.end()
+	n = mustOpen(t, mem)
+	defer n.end()
+	if n.Image().TopicCount() != want {
+		t.Errorf("after a restart: %d topics, want %d", n.Image().TopicCount(), want)
+	}
+}

@@ -225,21 +225,26 @@ func (e *entries) replayOf(index uint64, l *raft.Log) bool {
 // StoreLog stores an entry.
 func (e *entries) StoreLog(l *raft.Log) error { return e.StoreLogs([]*raft.Log{l}) }
 
-// StoreLogs stores entries and returns when they are on disk.
+// StoreLogs stores entries and returns when they are on disk. Where the disk is full, none of them is stored, and it may be
+// tried again; after any other failure nothing is stored any more.
 func (e *entries) StoreLogs(logs []*raft.Log) error {
 	if err := errors.Join(e.failure(), e.state.failure()); err != nil {
 		return err
 	}
+	end := e.log.End()
 	for _, l := range logs {
 		if int64(l.Index) != e.log.End() {
 			return e.fail(fmt.Errorf("entry %d was to follow entry %d", l.Index, e.log.End()-1))
 		}
 		batch, err := encodeLog(l)
 		if err != nil {
-			return err
+			return e.fail(err)
 		}
 		if _, err := e.log.Append(batch, logstore.AppendOptions{Origin: logstore.Replication}); err != nil {
-			return e.fail(err)
+			if e.log.Err() != nil {
+				return e.fail(err)
+			}
+			return errors.Join(err, e.fail(e.log.TruncateTo(end)))
 		}
 	}
 	return e.fail(e.log.Flush())

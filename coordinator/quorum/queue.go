@@ -29,6 +29,8 @@ type queue struct {
 		waiting []*proposal
 		// serving: the goroutine of serve is there, and will see what is added to waiting.
 		serving bool
+		// closed: nobody is served any more.
+		closed bool
 	}
 	// settled is the term that this node leads with everything before it applied. serve's.
 	settled uint64
@@ -51,8 +53,9 @@ type proposal struct {
 // before leaves; one without records, too, waits until what it was decided on is applied.
 //
 // An error of decide is returned as it is. RequestTimedOut: ctx ended, or leadership was lost, when the entry was under
-// way; it may or may not come to be. KafkaStorageError: the same, and no change is possible before a restart.
-// NotController: this node is not the leader, and nothing was appended.
+// way; it may or may not come to be. KafkaStorageError: the disk failed; the same, and no change is possible before a
+// restart (Err says so), or it is full, and nothing was appended. NotController: this node is not the leader, and nothing
+// was appended.
 func (q *Quorum) Propose(ctx context.Context, decide Decide) (*cluster.Image, error) {
 	p := &proposal{decide: decide, done: make(chan struct{})}
 	q.queue.add(p)
@@ -71,6 +74,10 @@ func (q *Quorum) Propose(ctx context.Context, decide Decide) (*cluster.Image, er
 func (u *queue) add(p *proposal) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.mu.closed {
+		answer([]*proposal{p}, errNotController())
+		return
+	}
 	u.mu.waiting = append(u.mu.waiting, p)
 	if !u.mu.serving {
 		u.mu.serving = true
@@ -78,7 +85,22 @@ func (u *queue) add(p *proposal) {
 	}
 }
 
-// serve serves proposals until none waits. Started by add, awaited by Close.
+// close waits for the entry under way, and makes sure that there will be no other. Raft must still run: it does not answer
+// everybody when it stops.
+func (u *queue) close() {
+	u.mu.Lock()
+	u.mu.closed = true
+	u.mu.Unlock()
+	u.running.Wait()
+}
+
+func (u *queue) isClosed() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.mu.closed
+}
+
+// serve serves proposals until none waits. Started by add, awaited by close.
 func (u *queue) serve() {
 	for {
 		u.mu.Lock()
@@ -187,6 +209,8 @@ func (q *Quorum) outcome(err error) error {
 	case broken != nil:
 		return protocol.Errorf(protocol.KafkaStorageError,
 			"The metadata log takes no changes until the broker is restarted: %s.", broken)
+	case errors.Is(err, protocol.KafkaStorageError):
+		return protocol.Errorf(protocol.KafkaStorageError, "The metadata log cannot be written now: %s.", err)
 	case errors.Is(err, raft.ErrNotLeader):
 		return errNotController()
 	default: // leadership lost, shut down: the entry may be in the logs of others
@@ -207,6 +231,9 @@ const electionPoll = 5 * time.Millisecond
 // of the batch does.
 func (u *queue) settle(batch []*proposal) error {
 	for {
+		if u.isClosed() {
+			return errNotController()
+		}
 		term := u.q.raft.CurrentTerm()
 		if u.settled == term && u.q.raft.State() == raft.Leader {
 			return nil

@@ -95,7 +95,6 @@ func (q *Quorum) open(ctx context.Context, o Options) (err error) {
 	conf := raft.DefaultConfig()
 	conf.LocalID = q.id
 	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = heartbeatTimeout, electionTimeout, leaseTimeout
-	conf.BatchApplyCh = true
 	conf.Logger = logger
 	conf.TrailingLogs = trailingEntries
 	// Snapshots are taken when the log has grown (machine.grown), not by the clock.
@@ -212,15 +211,15 @@ func (q *Quorum) Status() Status {
 	return s
 }
 
-// Close ends this node's part. What was acknowledged stays; proposals under way end with an unknown outcome.
+// Close ends this node's part. The entry under way is waited for; proposals that wait are refused.
 func (q *Quorum) Close() error {
 	if q.closed.Swap(true) {
 		return nil
 	}
 	var err error
 	if q.raft != nil {
+		q.queue.close()
 		err = q.raft.Shutdown().Error()
-		q.queue.running.Wait()
 	}
 	close(q.snapshotDue)
 	q.running.Wait()

@@ -397,3 +397,32 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// TestClosed: a proposal to a quorum that is closed, or closing, ends; Close is idempotent.
+func TestClosed(t *testing.T) {
+	n := mustOpen(t, newMem())
+	n.start()
+	var all sync.WaitGroup
+	for k := range 20 {
+		all.Go(func() {
+			for range 20 {
+				if _, err := n.Propose(context.Background(), counting(k)); err != nil {
+					if code := protocol.CodeOf(err); code != protocol.NotController && code != protocol.RequestTimedOut {
+						t.Errorf("%v", err)
+					}
+					return
+				}
+			}
+		})
+	}
+	if err := n.end(); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+	if _, err := n.Propose(context.Background(), nothing); protocol.CodeOf(err) != protocol.NotController {
+		t.Errorf("after the end: %v", err)
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+}
