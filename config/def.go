@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Key is the name of a configuration key, as Kafka writes it. The constant of a key is that name in Go's spelling.
 type Key string
@@ -208,13 +205,3 @@ var brokerFallbacks = func() map[Key][]Fallback {
 	}
 	return all
 }()
-
-// Keys lists the names of definitions, sorted.
-func Keys(defs []*Def) []Key {
-	keys := make([]Key, len(defs))
-	for i, d := range defs {
-		keys[i] = d.Key
-	}
-	slices.Sort(keys)
-	return keys
-}
