@@ -277,8 +277,7 @@ func (i *Image) newPartition(index int32, replicas []int32) *record.PartitionRec
 		return nil
 	}
 	return &record.PartitionRecord{PartitionID: index, Replicas: replicas, ISR: isr, Directories: dirs, Leader: isr[0],
-		RemovingReplicas: []int32{}, AddingReplicas: []int32{},
-		EligibleLeaderReplicas: []int32{}, LastKnownELR: []int32{}}
+		RemovingReplicas: []int32{}, AddingReplicas: []int32{}}
 }
 
 // newTopicID is a random (version 4) UUID that no topic has. Tools print ids in URL-safe base64; one that begins with

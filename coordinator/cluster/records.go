@@ -70,7 +70,7 @@ func (i *Image) topicRecords(yield func(Record) bool) {
 			r := &record.PartitionRecord{PartitionID: int32(index), TopicID: t.ID,
 				Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch,
 				Replicas: p.Replicas, ISR: p.ISR, AddingReplicas: p.Adding, RemovingReplicas: p.Removing,
-				EligibleLeaderReplicas: p.ELR, LastKnownELR: p.LastKnownELR, Directories: p.Directories}
+				EligibleLeaderReplicas: orNil(p.ELR), LastKnownELR: orNil(p.LastKnownELR), Directories: p.Directories}
 			if p.Recovering {
 				r.LeaderRecoveryState = recovering
 			}
@@ -79,6 +79,14 @@ func (i *Image) topicRecords(yield func(Record) bool) {
 			}
 		}
 	}
+}
+
+// orNil is nil for an empty list, which a record need not hold.
+func orNil(list []int32) []int32 {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 func (i *Image) configRecords(yield func(Record) bool) {
