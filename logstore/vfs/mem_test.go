@@ -143,6 +143,22 @@ func TestMemCrashLosesWhatWasNotSynced(t *testing.T) {
 			}
 			must(t, f.Sync())
 		}, "d/a=old"},
+		{"what a failed sync lost, the cache dropped", func(t *testing.T, m *Mem) {
+			f := create(t, m, "d/a", "old")
+			must(t, f.Sync())
+			must(t, m.SyncDir("d"))
+			f.WriteAt([]byte("newer"), 0)
+			f.(*memFile).LoseSync()
+			DropCache(f)
+			if got := content(t, m, "d/a"); string(got) != "old" {
+				t.Errorf("readers see %q", got)
+			}
+			f.WriteAt([]byte("N"), 0)
+			DropCache(f) // what is still to be written stays
+			if got := content(t, m, "d/a"); string(got) != "Nld" {
+				t.Errorf("readers see %q", got)
+			}
+		}, "d/a=old"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -139,6 +139,25 @@ func (c *memContent) lose() {
 	c.sizeDirty = false
 }
 
+// drop is DropCache.
+func (c *memContent) drop() (grown int64) {
+	for i := range c.pages {
+		if p := &c.pages[i]; !p.dirty && p.seen != p.disk {
+			if p.seen != nil {
+				grown--
+			}
+			if p.disk != nil {
+				grown++
+			}
+			p.seen, p.owned = p.disk, false
+		}
+	}
+	if !c.sizeDirty {
+		c.size = c.durable
+	}
+	return grown
+}
+
 // memFile is an open file.
 type memFile struct {
 	fs       *Mem
@@ -213,6 +232,11 @@ func (f *memFile) change(name string, op func() error) error {
 }
 
 func (f *memFile) Sync() error { return f.locked("sync", f.node.content.sync) }
+
+// DropCache is what vfs.DropCache calls.
+func (f *memFile) DropCache() {
+	f.locked("drop", func() { f.fs.pages += f.node.content.drop() })
+}
 
 // LoseSync makes the file what it is after a sync that failed with EIO. errorfs calls it.
 func (f *memFile) LoseSync() { f.locked("sync", f.node.content.lose) }

@@ -70,6 +70,9 @@ func (f osFile) Chtimes(mtime time.Time) error {
 	return f.control(func(fd int) error { return chtimesFd(fd, mtime) })
 }
 
+// DropCache cannot do more than ask.
+func (f osFile) DropCache() { f.control(dropFd) }
+
 func (f osFile) Fd() (fd uintptr, ok bool) {
 	err := f.control(func(n int) error { fd = uintptr(n); return nil })
 	return fd, err == nil

@@ -15,3 +15,6 @@ func syncFd(fd int) error {
 		}
 	}
 }
+
+// dropFd evicts clean pages, those of a failed write among them; dirty ones stay.
+func dropFd(fd int) error { return unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED) }

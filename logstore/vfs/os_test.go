@@ -69,6 +69,11 @@ func TestOSFile(t *testing.T) {
 	if err != nil || total == 0 || available > total {
 		t.Errorf("disk usage %d of %d, %v", available, total, err)
 	}
+	DropCache(f)
+	b := make([]byte, 5)
+	if _, err := f.ReadAt(b, 3); err != nil || string(b) != "hello" {
+		t.Errorf("after dropping the cache: %q, %v", b, err)
+	}
 	f.Close()
 	if err := f.Sync(); err == nil {
 		t.Error("sync of a closed file succeeded")

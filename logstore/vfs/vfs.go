@@ -50,3 +50,13 @@ type File interface {
 	// Fd is the operating system's descriptor for sendfile, and false where there is none.
 	Fd() (uintptr, bool)
 }
+
+// DropCache has the file read from the disk again, but for what is still to be written. It is called after a sync that
+// failed: the kernel goes on showing the pages that it could not write, takes them for written, and no later sync
+// writes them. Without it, a process that starts again would believe in bytes that the next power cut takes away.
+// It does nothing where there is no such cache.
+func DropCache(f File) {
+	if d, ok := f.(interface{ DropCache() }); ok {
+		d.DropCache()
+	}
+}
