@@ -6,6 +6,8 @@ GO            ?= go
 CACHE         ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ottla
 GOLANGCI      := golangci-lint
 GOLANGCI_VERSION := v2.15.0
+# Where make deps puts Apache Kafka, and tests look for it.
+export OTTLA_KAFKA_LIBS ?= $(CACHE)/kafka-$(shell sed -n 's/^const KafkaVersion = "\(.*\)"/\1/p' integration/launch/kafka.go)
 # Unit tests are everything but the integration tests, which want the built binary.
 UNIT           = $(shell $(GO) list ./... | grep -v /integration/)
 # A test run that hangs ends here.

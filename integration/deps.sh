@@ -8,7 +8,7 @@ set -uo pipefail
 cache=${1:?usage: integration/deps.sh CACHE}
 here=$(cd "$(dirname "$0")" && pwd)
 version=$(sed -n 's/^const KafkaVersion = "\(.*\)"/\1/p' "$here/launch/kafka.go")
-jars=$cache/kafka-$version
+jars=${OTTLA_KAFKA_LIBS:-$cache/kafka-$version}
 mkdir -p "$cache" "$here/../.cache"
 
 missing=()
@@ -22,7 +22,7 @@ want docker-compose docker-compose
 want iptables iptables
 want ip iproute2
 want javac default-jdk-headless
-[[ -d $jars || -n ${OTTLA_KAFKA_LIBS:-} ]] || want mvn maven
+[[ -d $jars ]] || want mvn maven
 if ((${#missing[@]})); then
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     echo "deps: installing ${missing[*]}"
@@ -35,7 +35,7 @@ if ((${#missing[@]})); then
   fi
 fi
 
-if [[ ! -d $jars && -z ${OTTLA_KAFKA_LIBS:-} ]]; then
+if [[ ! -d $jars ]]; then
   echo "deps: bringing Apache Kafka $version"
   part=$jars.part-$$
   if mvn -q -B -f "$here/kafkatools/pom.xml" -Dkafka.version="$version" dependency:copy-dependencies \

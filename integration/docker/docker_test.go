@@ -2,7 +2,6 @@ package docker
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,14 +24,14 @@ func TestContainers(t *testing.T) {
 // build makes the image around the binary, and a client's image and program.
 func (e *engine) build() (client string) {
 	e.t.Helper()
-	bin, err := launch.Binary()
-	if err != nil {
+	image := filepath.Join(e.dir, "image") // the build context: as the repository is after make build
+	if err := launch.Build(filepath.Join(image, "bin", "ottla")); err != nil {
 		e.t.Fatal(err)
 	}
-	if at := filepath.Join(launch.Root(), "bin", "ottla"); at != bin { // where the Dockerfile takes it from
-		copyFile(e.t, bin, at)
+	for _, name := range []string{"Dockerfile", ".dockerignore", "container"} {
+		e.run("cp", "-r", name, image)
 	}
-	e.run("docker", "build", "--quiet", "--target", "prebuilt", "--tag", "ottla", ".")
+	e.run("docker", "build", "--quiet", "--target", "prebuilt", "--tag", "ottla", image)
 	context := filepath.Join(e.dir, "client")
 	if err := os.Mkdir(context, 0o755); err != nil {
 		e.t.Fatal(err)
@@ -49,29 +48,6 @@ func (e *engine) build() (client string) {
 	}
 	e.run("docker", "build", "--quiet", "--tag", "ottla-client", context)
 	return client
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	in, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	os.Remove(to) // it may be running
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // compose takes docker-compose.yml through its life. The host's client uses the port that the file publishes.
@@ -128,8 +104,7 @@ func (e *engine) healthy(container string) {
 			return
 		}
 		if time.Now().After(end) {
-			log, _ := e.try("docker", "logs", container)
-			e.t.Fatalf("%s is %s\n%s", container, state, log)
+			e.t.Fatalf("%s is %s\n%s", container, state, e.said(container))
 		}
 	}
 }

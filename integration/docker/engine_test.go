@@ -102,6 +102,13 @@ func (e *engine) try(program string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
+// said is a container's log.
+func (e *engine) said(container string) string {
+	cmd := exec.Command("docker", "--host", e.host, "logs", container)
+	log, _ := cmd.CombinedOutput()
+	return string(log[max(0, len(log)-4000):])
+}
+
 func (e *engine) run(program string, args ...string) string {
 	e.t.Helper()
 	out, err := e.try(program, args...)

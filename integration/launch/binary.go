@@ -29,21 +29,25 @@ func Binary() (string, error) {
 	return once.path, once.err
 }
 
-// build compiles the binary beside its final name, so that tests in other processes never see half of it.
+// build compiles the binary into the repository's cache.
 func build() (string, error) {
-	dir := filepath.Join(Root(), ".cache", "bin")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
+	path := filepath.Join(Root(), ".cache", "bin", "ottla")
+	return path, Build(path)
+}
+
+// Build compiles the static binary, beside its final name first, so that tests in other processes never see half of it.
+func Build(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
 	}
-	part := filepath.Join(dir, fmt.Sprintf("ottla-%d", os.Getpid()))
+	part := fmt.Sprintf("%s-%d", path, os.Getpid())
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", part, "./cmd/ottla")
 	cmd.Dir = Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build ./cmd/ottla: %w\n%s", err, out)
+		return fmt.Errorf("go build ./cmd/ottla: %w\n%s", err, out)
 	}
-	path := filepath.Join(dir, "ottla")
-	return path, os.Rename(part, path)
+	return os.Rename(part, path)
 }
 
 // Root is the repository's top folder.

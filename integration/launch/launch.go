@@ -191,7 +191,7 @@ func (b *Broker) exec() error {
 	}
 	p := &process{cmd: exec.Command(b.argv[0], b.argv[1:]...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.Env = os.Environ()
+	p.cmd.Env = plainEnvironment()
 	p.cmd.SysProcAttr = dieWithParent()
 	err = p.cmd.Start()
 	log.Close()
@@ -204,6 +204,13 @@ func (b *Broker) exec() error {
 	}()
 	b.proc = p
 	return nil
+}
+
+// plainEnvironment is the environment without what configures brokers, or these tests.
+func plainEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		return strings.HasPrefix(entry, "OTTLA_") || strings.HasPrefix(entry, "KAFKA_")
+	})
 }
 
 // PID is the broker's process id.
