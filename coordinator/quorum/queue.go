@@ -192,7 +192,10 @@ func (q *Quorum) append(e entry) error {
 		return nil
 	}
 	future := q.raft.Apply(e.encode(), 0)
-	if err := future.Error(); err != nil {
+	switch err := future.Error(); {
+	case errors.Is(err, raft.ErrNotLeader) && q.Err() == nil:
+		return errStale // raft did not take it: settle finds out who leads
+	case err != nil:
 		return q.outcome(err)
 	}
 	switch err, _ := future.Response().(error); {
