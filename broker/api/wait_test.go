@@ -404,3 +404,76 @@ func readAll(t *testing.T, w *dataWorld, id cluster.TopicID, partitions int32, e
 		}
 	}
 }
+
+// TestParkFindsWhatCameBetween: what is appended after a fetch has read, and before it waits, or while it reads again, is
+// found when it is about to wait.
+func TestParkFindsWhatCameBetween(t *testing.T) {
+	w := newDataWorld(t, "log.durability", "pagecache")
+	id := w.topic("t", 1)
+	enough := int64(3 * len(batchOf("a")))
+	req := newFetch(id, 0, int32(enough), 60_000)
+	a := &answer{t: t, came: make(chan struct{}), request: req, header: protocol.RequestHeader{Key: protocol.FetchKey, Version: 18}}
+	f := &fetch{server: w.Server, req: req, r: NewRequest(a.header, req, 0, time.Now(), w.conn.Conn, a)}
+	if err := f.begin(); err != nil {
+		t.Fatal(err)
+	}
+	f.resolve()
+	f.readAll()
+	w.fill("t", 0, batchOf("a"))
+	if f.park(enough) {
+		t.Fatal("it waits, although there is more than it has read")
+	}
+	bytes, _ := f.readAll()
+	if bytes == 0 || !f.park(enough-bytes) {
+		t.Fatal("it does not wait")
+	}
+	f.mu.parked = false // somebody looks
+	f.readAll()
+	w.fill("t", 0, batchOf("b"))
+	if f.park(enough - bytes) {
+		t.Fatal("it waits, although more came while it looked")
+	}
+	bytes, _ = f.readAll()
+	if !f.park(enough - bytes) {
+		t.Fatal("it does not wait")
+	}
+	w.fill("t", 0, batchOf("c"))
+	if !a.ready() {
+		t.Fatal("no answer")
+	}
+	if got := offsetsIn(t, fetched1(t, a.resp.(*kmsg.FetchResponse)).RecordBatches); len(got) != 3 {
+		t.Errorf("batches at %v", got)
+	}
+}
+
+// TestFollowerLongPoll: a follower waits for the leader's end, not for the high watermark, which waits for the follower.
+func TestFollowerLongPoll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newDataWorld(t, "log.durability", "pagecache")
+		w.elsewhere("none") // broker 2
+		w.propose(func(i *cluster.Image, _ time.Time) ([]cluster.Record, error) {
+			records, made := i.CreateTopics([]cluster.NewTopic{{Name: "t", Partitions: -1, ReplicationFactor: -1,
+				Assignments: []cluster.Assignment{{Partition: 0, Replicas: []int32{testNode, 2}}}}}, cluster.Creation{Rand: w.rand})
+			return records, made[0].Err
+		})
+		id := w.Image().Topic("t").ID
+		follow := func(offset int64) *answer {
+			r := newFetch(id, offset, 1, 500)
+			r.ReplicaState.ID = 2
+			r.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
+			return w.send(w.connect(), r)
+		}
+		poll := follow(0)
+		produced := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batchOf("a")))
+		if !poll.ready() || produced.ready() {
+			t.Fatalf("the follower was answered: %v, the producer: %v", poll.ready(), produced.ready())
+		}
+		next := follow(1) // it has the record
+		if !produced.ready() {
+			t.Error("the producer still waits")
+		}
+		if d := took(next); d != 500*time.Millisecond {
+			t.Errorf("answered after %s", d)
+		}
+	})
+}
