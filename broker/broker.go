@@ -28,6 +28,8 @@ type Options struct {
 	Registry prometheus.Registerer // a new one
 	// LogLevel is the level of Log, which clients may see and change as the logger root (KIP-412).
 	LogLevel *slog.LevelVar // one that is connected to nothing
+	// Serving is called when clients are let in, right before the line that says so.
+	Serving func() // nothing
 }
 
 // Broker is a running broker.
@@ -71,6 +73,9 @@ func Open(o Options) (*Broker, error) {
 		if err := step.do(); err != nil {
 			return nil, errors.Join(fmt.Errorf("cannot %s: %w", step.what, err), b.abort())
 		}
+	}
+	if o.Serving != nil {
+		o.Serving()
 	}
 	b.logReady()
 	return b, nil

@@ -12,7 +12,8 @@ import (
 	"github.com/ottla/ottla/protocol"
 )
 
-// frameMemory bounds the frames in flight and the answers not yet sent: of all connections together, and of one.
+// frameMemory bounds the frames in flight and the answers not yet sent: of all connections together, unless
+// queued.max.request.bytes says another number, and of one.
 const (
 	frameMemory           = 256 << 20
 	connectionFrameMemory = 32 << 20
@@ -33,10 +34,17 @@ func (b *Broker) build() error {
 	b.front = newFront(b.server, table, b.limits(), protocol.FrameLimits{
 		FrameBytesMax:      b.static.Int(config.SocketRequestMaxBytes),
 		ConnectionBytesMax: connectionFrameMemory,
-		Budget:             protocol.NewBudget(frameMemory),
+		Budget:             protocol.NewBudget(b.frameMemory()),
 	}, b.registry)
 	b.front.log, b.front.now = b.log, b.now
 	return nil
+}
+
+func (b *Broker) frameMemory() int64 {
+	if n := b.static.Int64(config.QueuedMaxRequestBytes); n >= 0 {
+		return n
+	}
+	return frameMemory
 }
 
 // serve lets clients in.

@@ -40,5 +40,5 @@ var listenersRows = []Row{
 	{ConnectionsMaxIdleMs, Long, "600000", nil, ReadOnly, Served, "A connection without a request for this long is closed."},
 	{ConnectionFailedAuthenticationDelayMs, Int, "100", atLeast(0), ReadOnly, NoEffect, "How long a failed authentication waits for its answer, to slow down guessing."},
 	{QueuedMaxRequests, Int, "500", atLeast(1), ReadOnly, NoEffect, "Requests that may wait for a thread; here bytes are counted instead."},
-	{QueuedMaxRequestBytes, Long, "-1", nil, ReadOnly, NoEffect, "Bytes of requests read and not yet answered, over all connections; here the bound is 256 MiB."},
+	{QueuedMaxRequestBytes, Long, "-1", nil, ReadOnly, Served, "Bytes of requests not yet answered and of responses not yet sent, over all connections; -1 is 256 MiB."},
 }

@@ -58,11 +58,10 @@ func serve(c *config.Broker, warnings []config.Warning, stderr io.Writer, signal
 		log.Info("http", "address", web.Addr().String())
 	}
 	stop := firstOf(signals, log, os.Exit)
-	b, err := broker.Open(broker.Options{Config: c, Log: log, LogLevel: level, Registry: registry})
+	b, err := broker.Open(broker.Options{Config: c, Log: log, LogLevel: level, Registry: registry, Serving: status.Ready})
 	if err != nil {
 		return explain(err, c.DataDir())
 	}
-	status.Ready()
 	log.Info("stopping", "signal", (<-stop).String(), "drainMs", drainTime.Milliseconds())
 	status.NotReady("draining")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
