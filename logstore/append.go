@@ -206,7 +206,6 @@ func (l *Log) roll(base int64, config LogConfig) (*segment, error) {
 	if old.size == 0 {
 		l.segments[len(l.segments)-1] = s
 	} else {
-		l.unsealed = append(l.unsealed, old)
 		l.segments = append(l.segments, s)
 	}
 	l.dirDirty = true

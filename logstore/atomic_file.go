@@ -64,7 +64,11 @@ func syncFile(fs vfs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	if err := f.Sync(); err != nil {
+		vfs.DropCache(f)
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
 }
 
 // removeFile removes a file that may be gone already.

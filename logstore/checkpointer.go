@@ -30,8 +30,8 @@ type checkpointer struct {
 
 // Bounds of what a restart must check above the recovery points.
 const (
-	maxUnwrittenBytes = 64 << 20
-	maxUnwrittenTotal = 256 << 20
+	maxUnwrittenBytes = 32 << 20
+	maxUnwrittenTotal = 64 << 20
 	maxUnwrittenDelay = time.Second
 )
 
@@ -92,6 +92,9 @@ func (c *checkpointer) write(logs []*Log) error {
 	defer c.writing.Unlock()
 	var errs []error
 	for _, l := range logs {
+		if l.Err() != nil {
+			continue // offline or deleted
+		}
 		point, err := l.settle()
 		if err != nil {
 			errs = append(errs, err)
@@ -99,19 +102,26 @@ func (c *checkpointer) write(logs []*Log) error {
 		}
 		c.points[l.tp] = point
 	}
-	return errors.Join(append(errs, c.writePoints(), c.writeHighWatermarks(), c.store.syncRoot())...)
+	// The names need no sync: what a power cut brings back is as true, only older.
+	return errors.Join(append(errs, c.writePoints(), c.writeHighWatermarks())...)
 }
 
 func (c *checkpointer) writePoints() error {
 	return writeOffsets(c.store.fs, join(c.store.dir, recoveryPointName), c.points)
 }
 
+// writeHighWatermarks is not synced: one that a crash tore is told by its count of lines and done without, since a high
+// watermark is found again by replication.
 func (c *checkpointer) writeHighWatermarks() error {
 	marks := map[TopicPartition]int64{}
 	for _, l := range c.store.each() {
 		marks[l.tp] = l.highWatermark.Load()
 	}
-	return writeOffsets(c.store.fs, join(c.store.dir, highWatermarkName), marks)
+	name := join(c.store.dir, highWatermarkName)
+	if err := writeFile(c.store.fs, name+tmpExt, encodeOffsets(marks), false); err != nil {
+		return err
+	}
+	return c.store.fs.Rename(name+tmpExt, name)
 }
 
 // lower takes recovery points back, durably, before the log is cut there; Log.cutShort must follow.

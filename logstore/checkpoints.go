@@ -92,15 +92,18 @@ func readOffsets(fsys vfs.FS, name string) (map[TopicPartition]int64, error) {
 
 // writeOffsets replaces an offset checkpoint.
 func writeOffsets(fsys vfs.FS, name string, offsets map[TopicPartition]int64) error {
+	return replaceFile(fsys, name, encodeOffsets(offsets))
+}
+
+func encodeOffsets(offsets map[TopicPartition]int64) []byte {
 	tps := slices.SortedFunc(maps.Keys(offsets), compareTopicPartitions)
-	b := appendCheckpoint(make([]byte, 0, 16+48*len(tps)), len(tps), func(b []byte, i int) []byte {
+	return appendCheckpoint(make([]byte, 0, 16+48*len(tps)), len(tps), func(b []byte, i int) []byte {
 		b = append(b, tps[i].Topic...)
 		b = append(b, ' ')
 		b = strconv.AppendInt(b, int64(tps[i].Partition), 10)
 		b = append(b, ' ')
 		return strconv.AppendInt(b, offsets[tps[i]], 10)
 	})
-	return replaceFile(fsys, name, b)
 }
 
 func compareTopicPartitions(a, b TopicPartition) int {

@@ -18,15 +18,13 @@ type indexPrefix struct {
 	last           int64  // the offset in that entry
 	newest         newest // of the batches up to that one
 	newestFrom     int64  // position of a batch at or before the one that newest names
+	entries        []byte // of the offset index
 }
 
 // trust says what may be believed of an index.
 type trust struct {
-	// below: entries for batches at or above this offset, or this position, are not believed.
+	// Entries for batches at or above this offset, or this position, are not believed.
 	offset, position int64
-	// paired: neither index is behind the other, because this process has just written both. After a power cut, or
-	// in other hands, each may have lost its end on its own.
-	paired bool
 }
 
 // readIndexPrefix reads both index files whole. One that is missing or damaged gives a shorter prefix.
@@ -70,8 +68,8 @@ func (s *segment) indexPrefix(offsets, times []byte, t trust) (p indexPrefix) {
 	if after > 0 {
 		p.newestFrom = int64(entry(after - 1).position)
 	}
+	// Neither file is known to be whole: a power cut may have taken the end of each, or somebody else has written it.
 	switch {
-	case t.paired:
 	case p.times == 0:
 		p.offsets = 0
 	case after > 0 && s.base+int64(entry(after-1).relative) == p.newest.offset:
@@ -85,6 +83,7 @@ func (s *segment) indexPrefix(offsets, times []byte, t trust) (p indexPrefix) {
 		// From the beginning, then; and so for both.
 		return s.noPrefix()
 	}
+	p.entries = offsets
 	p.position, p.last = int64(entry(p.offsets-1).position), s.base+int64(entry(p.offsets-1).relative)
 	return p
 }
@@ -96,7 +95,7 @@ func (p indexPrefix) true(file io.ReaderAt, bytes int64) bool {
 	}
 	scan := newScanner(file, p.position, bytes)
 	defer scan.done()
-	if h, err := scan.header(); err != nil || h.last > p.last || scan.isBatch(h) != nil {
+	if h, err := scan.verify(); err != nil || h.last > p.last {
 		return false
 	}
 	if p.times == 0 {
@@ -130,6 +129,17 @@ func prefixEntries(b []byte, width int, good func(entry []byte) bool) (n int) {
 	return n
 }
 
+// positionOf is where to begin to look for offset among the batches that the prefix covers: at a batch before it.
+func (p indexPrefix) positionOf(s *segment, offset int64) int64 {
+	n := sort.Search(p.offsets, func(i int) bool {
+		return s.base+int64(parseOffsetEntry(p.entries[i*offsetEntryBytes:]).relative) >= offset
+	})
+	if n == 0 {
+		return 0
+	}
+	return int64(parseOffsetEntry(p.entries[(n-1)*offsetEntryBytes:]).position)
+}
+
 // resume puts the segment into the state before the batch at p.position was appended.
 func (s *segment) resume(p indexPrefix) {
 	s.size = p.position
@@ -139,14 +149,16 @@ func (s *segment) resume(p indexPrefix) {
 	s.sinceIndex = 0
 }
 
-// appendedAgain is appended for a batch that the walk after resume comes upon. The first one has its entry, if there
-// are any.
+// appendedAgain is appended for a batch that a walk after resume comes upon. Those before p.position are known; the
+// one there has its entry, if there are any.
 func (s *segment) appendedAgain(h header, p indexPrefix, interval int64) {
-	if p.offsets > 0 && h.position == p.position {
+	switch {
+	case h.position < p.position:
+	case h.position == p.position && p.offsets > 0:
 		s.size, s.sinceIndex = h.end(), h.size
-		return
+	default:
+		s.appended(h.last, h.maxTimestamp, h.size, interval)
 	}
-	s.appended(h.last, h.maxTimestamp, h.size, interval)
 }
 
 // cutIndexes cuts the files to what was taken over.

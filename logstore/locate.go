@@ -101,10 +101,13 @@ func walkTo(v span, file vfs.File, offset, indexed int64) (h header, scan *scann
 	}
 	scan = newScanner(file, v.from, v.size)
 	for first := indexed != fromBatch; ; first = false {
-		if h, err = scan.header(); err == nil && first {
-			if err = scan.isBatch(h); err == nil && h.last > indexed {
-				err = record.ErrCorrupt
-			}
+		if first {
+			h, err = scan.verify()
+		} else {
+			h, err = scan.header()
+		}
+		if err == nil && first && h.last > indexed {
+			err = record.ErrCorrupt
 		}
 		if err != nil || h.last >= offset {
 			return h, scan, err

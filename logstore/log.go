@@ -56,11 +56,10 @@ type Log struct {
 	synced        int64
 	unsynced      []*segment // whose bytes a sync must cover, oldest first; each has its file acquired
 	unsyncedBytes int64
-	unsyncedCount int64      // records
-	unsealed      []*segment // sealed segments whose indexes have not been synced
-	dirDirty      bool       // names in dir were made or removed since its last sync
-	newborn       bool       // dir itself and partition.metadata have not been synced
-	startHeld     bool       // segments below logStart were deleted, and a power cut may bring them back
+	unsyncedCount int64 // records
+	dirDirty      bool  // names in dir were made or removed since its last sync
+	newborn       bool  // dir itself and partition.metadata have not been synced
+	startHeld     bool  // segments below logStart were deleted, and a power cut may bring them back
 	waiters       []flushWaiter
 	lazy          bool // in flusher.lazy
 
@@ -133,9 +132,10 @@ func (l *Log) SetHighWatermark(hw int64) {
 func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
 
 // LastStableOffset is one past the last record that a read_committed consumer may see: the first offset of the oldest
-// transaction that is open, or decided above the high watermark, and never above the high watermark.
+// transaction that is open, or decided above the high watermark, and never above the high watermark. Retention may have
+// deleted the beginning of that transaction.
 func (l *Log) LastStableOffset() int64 {
-	return min(l.txns.unstable.Load(), l.highWatermark.Load())
+	return max(min(l.txns.unstable.Load(), l.highWatermark.Load()), l.logStart.Load())
 }
 
 // EndOffsetForEpoch is the largest epoch known that is not above epoch, and where it ended (KIP-101, KIP-279);

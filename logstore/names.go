@@ -25,6 +25,9 @@ const (
 
 	epochsName    = "leader-epoch-checkpoint"
 	partitionName = "partition.metadata"
+	// syncFailedName stands in a partition's directory after a sync failed, until the next start has seen to it. It is
+	// not synced itself: after a power cut there is nothing left that it could warn of.
+	syncFailedName = "sync-failed"
 )
 
 // Names in the data directory.

@@ -66,6 +66,11 @@ func (s *Store) open(o Options) error {
 	if s.clean, err = s.takeMarker(); err != nil {
 		return err
 	}
+	if !s.clean { // what a killed process wrote is believed now, and shown: a power cut must not take it back
+		if err := s.syncRoot(); err != nil {
+			return err
+		}
+	}
 	for _, tp := range found.partitions {
 		s.logs[tp] = s.newLog(tp)
 		if point, ok := known.points[tp]; ok {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"slices"
+
+	"github.com/ottla/ottla/logstore/vfs"
 )
 
 // apply does what was decided and brings the log into memory. Every step may be done again after a crash.
@@ -12,6 +14,12 @@ func (l *Log) apply(f facts, p plan) error {
 	fs := l.store.fs
 	for _, name := range slices.Concat(f.temporary, f.orphans) {
 		if err := removeFile(fs, join(f.dir, name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range f.damaged {
+		l.indexRebuilt(name, "a crash left it unfinished, or it was damaged")
+		if err := removeFile(fs, name); err != nil {
 			return err
 		}
 	}
@@ -37,20 +45,52 @@ func (l *Log) apply(f facts, p plan) error {
 		durable = p.end
 	}
 	l.flushed.Store(p.end)
-	if err := l.loadProducers(p.end, durable); err != nil {
+	if err := l.applyProducers(f, p, durable); err != nil {
 		return err
 	}
 	l.highWatermark.Store(min(max(f.highWatermark, p.start), p.end))
 	l.txns.replicatedTo(l.highWatermark.Load())
-	return l.makeDurable(durable)
+	return l.makeDurable(durable, f.syncFailed)
+}
+
+// applyProducers takes over the producers' state that inspect came to, and writes the transaction indexes that go with
+// it: entries at or above durable may not have reached the disk.
+func (l *Log) applyProducers(f facts, p plan, durable int64) error {
+	if f.producers == nil || f.producers.end > p.end {
+		return l.loadProducers(p.end, durable)
+	}
+	if err := l.cutTxnIndexes(durable); err != nil {
+		return err
+	}
+	for i, sf := range f.segments[:p.keep] {
+		if len(sf.aborted) > 0 {
+			if err := l.writeTxnIndex(l.segments[i], sf.aborted); err != nil {
+				return err
+			}
+		}
+	}
+	f.producers.end = p.end
+	l.producers = f.producers
+	l.txns.replace(f.txns)
+	return nil
+}
+
+func (l *Log) writeTxnIndex(s *segment, txns []AbortedTxn) error {
+	if err := writeAbortedTxns(l.store.fs, s.path(txnIndexExt), s.txns, txns); err != nil {
+		return err
+	}
+	s.txns += len(txns)
+	s.txnsDirty = true
+	return nil
 }
 
 // applyRestart gives up all segments and makes an empty one.
 func (l *Log) applyRestart(f facts, p plan) error {
 	for _, sf := range f.segments {
-		if err := l.removeSegment(sf.base); err != nil {
-			return err
-		}
+		f.givenUp = append(f.givenUp, sf.base)
+	}
+	if err := l.removeSegments(f.givenUp); err != nil {
+		return err
 	}
 	s := l.newSegment(p.start)
 	l.segments = []*segment{s}
@@ -60,10 +100,11 @@ func (l *Log) applyRestart(f facts, p plan) error {
 
 // applyKeep cuts what is to be cut, durably, and lists the segments.
 func (l *Log) applyKeep(f facts, p plan) error {
-	for i := len(f.segments) - 1; i >= p.keep; i-- {
-		if err := l.removeSegment(f.segments[i].base); err != nil {
-			return err
-		}
+	for _, sf := range slices.Backward(f.segments[p.keep:]) {
+		f.givenUp = append(f.givenUp, sf.base)
+	}
+	if err := l.removeSegments(f.givenUp); err != nil {
+		return err
 	}
 	for i, sf := range f.segments[:p.keep] {
 		s := sf.seg
@@ -103,10 +144,13 @@ func (l *Log) applyKeep(f facts, p plan) error {
 	return err
 }
 
-func (l *Log) removeSegment(base int64) error {
-	for _, ext := range []string{logExt, indexExt, timeIndexExt, txnIndexExt} {
-		if err := removeFile(l.store.fs, join(l.dir, segmentName(base, ext))); err != nil {
-			return err
+func (l *Log) removeSegments(bases []int64) error {
+	l.startHeld = len(bases) > 0
+	for _, base := range bases {
+		for _, ext := range []string{logExt, indexExt, timeIndexExt, txnIndexExt} {
+			if err := removeFile(l.store.fs, join(l.dir, segmentName(base, ext))); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -163,25 +207,32 @@ func (l *Log) applyEpochs(f facts, p plan) error {
 // batch after it. Transactions aborted at or above durable are written to the transaction indexes again. The caller
 // holds appendMu, or is the only one who knows the log.
 func (l *Log) loadProducers(end, durable int64) error {
-	state, txns, err := l.loadSnapshot(min(end, durable))
+	state, txns, _, err := l.loadSnapshot(l.segments[0].base, min(end, durable))
 	if err != nil {
 		return err
 	}
 	if err := l.cutTxnIndexes(durable); err != nil {
 		return err
 	}
-	var buf []byte
 	from := state.end
 	for i := max(l.segmentAt(from), 0); i < len(l.segments) && from < end; i++ {
 		s := l.segments[i]
-		l.mu.Lock()
-		v := l.spanAt(i, max(from, s.base))
-		l.mu.Unlock()
-		v.locked = true
-		if from <= s.base {
-			v.from, v.fromKnown = 0, true
+		var aborted []AbortedTxn
+		err := l.walk(s, 0, s.size, func(h header) error {
+			if h.v2 == nil || h.last < from {
+				return nil
+			}
+			file := s.handle.file // held by walk
+			ended, isEnd, err := replayBatch(file, h, state, txns)
+			if isEnd && ended.aborted && ended.LastOffset >= durable {
+				aborted = append(aborted, ended.AbortedTxn)
+			}
+			return err
+		})
+		if err == nil && len(aborted) > 0 {
+			err = l.writeTxnIndex(s, aborted)
 		}
-		if buf, err = l.replayProducers(v, from, durable, state, txns, buf); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -191,11 +242,28 @@ func (l *Log) loadProducers(end, durable int64) error {
 	return nil
 }
 
-// loadSnapshot is the state of the newest good snapshot up to an offset; without one, nothing at the log's first.
-func (l *Log) loadSnapshot(upTo int64) (*producerState, *transactions, error) {
+// replayBatch applies a batch that stands in a segment.
+func replayBatch(file io.ReaderAt, h header, state *producerState, txns *transactions) (ended endedTxn, isEnd bool, err error) {
+	var m marker
+	if h.v2.IsControl() && h.v2.HasProducerID() {
+		batch, err := readBatch(file, h, nil) // under a hundred bytes
+		if err == nil {
+			m, err = parseMarker(batch)
+		}
+		if err != nil {
+			return ended, false, err
+		}
+	}
+	ended, isEnd = state.apply(h.v2, m, txns)
+	return ended, isEnd, nil
+}
+
+// loadSnapshot is the state of the newest good snapshot up to an offset, and the names of damaged ones that are newer;
+// without one, nothing at the log's first offset.
+func (l *Log) loadSnapshot(first, upTo int64) (state *producerState, txns *transactions, damaged []string, err error) {
 	entries, err := l.store.fs.ReadDir(l.dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, e := range slices.Backward(entries) {
 		offset, ext, ok := parseSegmentName(e.Name())
@@ -205,37 +273,32 @@ func (l *Log) loadSnapshot(upTo int64) (*producerState, *transactions, error) {
 		name := join(l.dir, e.Name())
 		data, err := readFile(l.store.fs, name)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		state, txns, err := parseSnapshot(data, offset)
-		if err == nil {
-			return state, txns, nil
+		if state, txns, err = parseSnapshot(data, offset); err == nil {
+			return state, txns, damaged, nil
 		}
-		l.indexRebuilt(name, err.Error())
-		if err := removeFile(l.store.fs, name); err != nil {
-			return nil, nil, err
-		}
-		if l.snapshotAt == offset {
-			l.snapshotAt = -1
-		}
+		damaged = append(damaged, name)
 	}
-	return newProducerState(l.segments[0].base), newTransactions(), nil
+	return newProducerState(first), newTransactions(), damaged, nil
 }
 
 // cutTxnIndexes takes entries at or above durable out of the transaction indexes; the replay writes them again.
 func (l *Log) cutTxnIndexes(durable int64) error {
-	for _, s := range l.segments {
-		if s.txns == 0 || durable == math.MaxInt64 {
+	for i, s := range l.segments {
+		if s.txns == 0 || i+1 < len(l.segments) && l.segments[i+1].base <= durable || durable == math.MaxInt64 {
 			continue
 		}
-		kept := 0
+		kept, last := 0, s.base-1
 		err := eachAbortedTxn(l.store.fs, s.path(txnIndexExt), s.txns, func(t AbortedTxn) bool {
-			if t.LastOffset < durable {
-				kept++
+			// What a crash left of entries that were not synced is told by its marker, which does not follow the last.
+			ok := t.FirstOffset < t.LastOffset && last < t.LastOffset && t.LastOffset < durable
+			if ok {
+				kept, last = kept+1, t.LastOffset
 			}
-			return t.LastOffset < durable
+			return ok
 		})
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errTxnIndex) {
 			return err
 		}
 		if err := cutFile(l.store.fs, s.path(txnIndexExt), int64(kept)*abortedTxnBytes, false); err != nil {
@@ -246,85 +309,68 @@ func (l *Log) cutTxnIndexes(durable int64) error {
 	return nil
 }
 
-// replayProducers applies the batches of a segment from an offset on.
-func (l *Log) replayProducers(v span, from, durable int64, state *producerState, txns *transactions, buf []byte) ([]byte, error) {
-	file, err := v.seg.handle.acquire()
-	if err != nil {
-		return buf, err
-	}
-	defer v.seg.handle.release()
-	h, scan, err := l.find(v, file, from)
-	if errors.Is(err, io.EOF) {
-		return buf, nil
-	}
-	if err != nil {
-		return buf, err
-	}
-	defer scan.done()
-	for ; err == nil; h, err = scan.header() {
-		if h.v2 == nil {
-			continue
-		}
-		var m marker
-		if h.v2.IsControl() && h.v2.HasProducerID() {
-			batch, err := readBatch(file, h, buf)
-			if err == nil {
-				m, err = parseMarker(batch)
-			}
-			if err != nil {
-				return buf, l.damage(v.seg, h.position, err)
-			}
-			buf = batch
-		}
-		ended, isEnd := state.apply(h.v2, m, txns)
-		if isEnd && ended.aborted && ended.LastOffset >= durable {
-			if err := writeAbortedTxns(l.store.fs, v.seg.path(txnIndexExt), v.seg.txns, []AbortedTxn{ended.AbortedTxn}); err != nil {
-				return buf, err
-			}
-			v.seg.txns++
-			v.seg.txnsDirty = true
-		}
-	}
-	if !errors.Is(err, io.EOF) {
-		return buf, l.damage(v.seg, scan.next, err)
-	}
-	return buf, nil
-}
-
 // makeDurable syncs what a crash left above durable: only then does it count. In page-cache mode the flusher does it
-// in its time.
-func (l *Log) makeDurable(durable int64) error {
+// in its time. After a failed sync the kernel may believe that it has: what is there is written once more.
+func (l *Log) makeDurable(durable int64, syncFailed bool) error {
 	l.synced = l.end.Load()
-	if durable >= l.synced {
+	if durable >= l.synced && !syncFailed {
 		return nil
 	}
-	for _, s := range l.segments {
-		if i := l.segmentAt(durable); s.base < l.segments[max(i, 0)].base {
-			continue
-		}
-		if s != l.active() {
-			l.unsealed = append(l.unsealed, s)
-		}
-		if l.config.durable() {
-			if err := syncFile(l.store.fs, s.path(logExt)); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := s.handle.acquire(); err != nil {
+	newNames := l.newborn || l.startHeld
+	for _, s := range l.segments[max(l.segmentAt(durable), 0):] {
+		newNames = newNames || s.base >= durable
+		file, err := s.handle.acquire()
+		if err != nil {
 			return err
 		}
-		s.dirty = true
-		l.unsynced = append(l.unsynced, s)
+		if syncFailed {
+			err = rewrite(file, s.size)
+		}
+		if err == nil && !l.config.durable() && !syncFailed {
+			s.dirty = true
+			l.unsynced = append(l.unsynced, s)
+			continue
+		}
+		if err == nil {
+			err = file.Sync()
+		}
+		s.handle.release()
+		if err != nil {
+			return err
+		}
 	}
-	if !l.config.durable() {
-		l.dirDirty, l.synced = true, durable
+	l.dirDirty = newNames
+	if !l.config.durable() && !syncFailed {
+		l.synced = durable
 		return nil
 	}
-	l.dirDirty = false
-	if l.newborn {
-		l.newborn = false
-		return l.syncNewborn(l.dir)
+	if syncFailed {
+		if err := removeFile(l.store.fs, join(l.dir, syncFailedName)); err != nil {
+			return err
+		}
 	}
-	return l.store.fs.SyncDir(l.dir)
+	var err error
+	if l.newborn {
+		err = l.syncNewborn(l.dir)
+	} else if newNames || syncFailed {
+		err = l.store.fs.SyncDir(l.dir)
+	}
+	l.dirDirty, l.newborn = false, false
+	return err
+}
+
+// rewrite writes a file's bytes over themselves, so that the kernel knows again that they are to be written.
+func rewrite(file vfs.File, size int64) error {
+	buf := make([]byte, 1<<20)
+	for at := int64(0); at < size; {
+		b := buf[:min(int64(len(buf)), size-at)]
+		if _, err := file.ReadAt(b, at); err != nil {
+			return err
+		}
+		if _, err := file.WriteAt(b, at); err != nil {
+			return err
+		}
+		at += int64(len(b))
+	}
+	return nil
 }

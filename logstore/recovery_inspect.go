@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/ottla/ottla/protocol/record"
@@ -30,15 +31,22 @@ type facts struct {
 	topicID    [16]byte
 	topicIDErr error
 
-	temporary []string // names that their maker would have removed
-	swaps     []string // a compaction of Kafka's was interrupted
-	foreign   []string
-	orphans   []string // index files without a segment
-	snapshots []int64  // offsets, ascending
-	segments  []segmentFacts
+	temporary  []string // names that their maker would have removed
+	swaps      []string // a compaction of Kafka's was interrupted
+	foreign    []string
+	orphans    []string // index files without a segment
+	snapshots  []int64  // offsets, ascending
+	syncFailed bool     // syncFailedName is there
+	segments   []segmentFacts
+	givenUp    []int64 // bases of segments that do not matter any more
 
 	epochs    leaderEpochs // of the file
 	epochsErr error
+
+	// producers is the state after the last good batch, with its open transactions.
+	producers *producerState
+	txns      *transactions
+	damaged   []string // snapshots that are not what was written
 
 	read int64 // bytes
 }
@@ -56,6 +64,7 @@ type segmentFacts struct {
 	badBelow  bool  // ... and lies below the recovery point
 	badOffset int64 // an offset that the bad bytes may have held
 	epochs    []epochEntry
+	aborted   []AbortedTxn // by markers at or above the recovery point
 	// indexesDiffer: the files do not say what the batches do. Of a sealed segment; the last one's are resumed.
 	indexesDiffer bool
 }
@@ -108,12 +117,13 @@ func (s *Store) list(f *facts) error {
 		base, ext, isSegment := parseSegmentName(name)
 		switch {
 		case e.IsDir():
-			f.foreign = append(f.foreign, name)
 		case strings.HasSuffix(name, deletedExt) || strings.HasSuffix(name, cleanedExt) || strings.HasSuffix(name, tmpExt):
 			f.temporary = append(f.temporary, name)
 		case strings.HasSuffix(name, swapExt):
 			f.swaps = append(f.swaps, name)
 		case name == epochsName || name == partitionName:
+		case name == syncFailedName:
+			f.syncFailed = true
 		case isSegment && ext == logExt:
 			info, err := e.Info()
 			if err != nil {
@@ -124,8 +134,9 @@ func (s *Store) list(f *facts) error {
 			f.snapshots = append(f.snapshots, base)
 		case isSegment && (ext == indexExt || ext == timeIndexExt || ext == txnIndexExt):
 			indexes = append(indexes, name)
-		default:
+		case isSegment:
 			f.foreign = append(f.foreign, name)
+		default: // its owner may keep files of its own beside the log
 		}
 	}
 	slices.SortFunc(f.segments, func(a, b segmentFacts) int { return compareOffsets(a.base, b.base) })
@@ -161,15 +172,22 @@ func (f *facts) promised() int64 {
 func (f *facts) verifiedFrom() int64 { return max(f.promised(), f.logStart) }
 
 // inspectSegments walks over the batches from the recovery point on, and from the log start, below which nothing
-// matters: of a log that was closed cleanly, over those after the last index entry.
-func (l *Log) inspectSegments(f *facts) error {
+// matters: of a log that was closed cleanly, over those after the last index entry. If no producer snapshot is as new as
+// that, it begins where one is, for the producers.
+func (l *Log) inspectSegments(f *facts) (err error) {
+	f.dropGivenUp()
 	if len(f.segments) == 0 {
 		return nil
 	}
 	from := f.verifiedFrom()
-	first := 0
-	for first+1 < len(f.segments) && f.segments[first+1].base <= from {
-		first++
+	if f.producers, f.txns, f.damaged, err = l.loadSnapshot(f.segments[0].base, f.promised()); err != nil {
+		return err
+	}
+	first := f.segmentAt(from)
+	for i := f.segmentAt(f.producers.end); i < first; i++ {
+		if err := l.inspectProducers(f, i); err != nil {
+			return err
+		}
 	}
 	next := f.segments[first].base
 	for i := first; i < len(f.segments); i++ {
@@ -192,13 +210,28 @@ func (l *Log) inspectSegments(f *facts) error {
 	return nil
 }
 
+// dropGivenUp forgets segments wholly below the log start after a crash. They were about to be deleted, or were, and
+// came back; nothing is said about what is in them.
+func (f *facts) dropGivenUp() {
+	for !f.clean && len(f.segments) > 1 && f.segments[1].base <= f.logStart {
+		f.givenUp = append(f.givenUp, f.segments[0].base)
+		f.segments = f.segments[1:]
+	}
+}
+
+// segmentAt is the index of the segment that offset belongs to, 0 if it lies below all.
+func (f *facts) segmentAt(offset int64) int {
+	i := sort.Search(len(f.segments), func(i int) bool { return f.segments[i].base > offset })
+	return max(i-1, 0)
+}
+
 // findHole notices a segment that lost its end in a crash while the next one is there: nothing is torn, but offsets
 // are missing between the two, and they were not promised yet.
 func (f *facts) findHole(i int, from int64) {
 	s, next := &f.segments[i], f.segments[i+1].base
 	if !f.clean && s.next < next && next > from && s.next >= f.cleaned {
 		s.bad = fmt.Errorf("the segment ends with offset %d, and the next one begins with %d", s.next-1, next)
-		s.badBelow, s.badOffset = s.next < f.promised(), s.next
+		s.badBelow, s.badOffset = max(s.next, f.logStart) < f.promised(), s.next
 	}
 }
 
@@ -221,6 +254,54 @@ func (l *Log) compareIndexes(sf *segmentFacts) error {
 	return nil
 }
 
+// inspectProducers walks over a segment below those that are verified, for the producers' state.
+func (l *Log) inspectProducers(f *facts, i int) error {
+	sf := &f.segments[i]
+	s := l.newSegment(sf.base)
+	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: math.MaxInt64, position: sf.bytes})
+	if err != nil {
+		return err
+	}
+	file, err := s.handle.acquire()
+	if err != nil {
+		return err
+	}
+	defer s.handle.release()
+	if !prefix.true(file, sf.bytes) {
+		prefix = s.noPrefix()
+	}
+	scan := newScanner(file, prefix.positionOf(s, f.producers.end), sf.bytes)
+	defer scan.done()
+	defer func() { f.read += scan.read }()
+	for {
+		h, err := scan.header()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = f.replay(sf, file, h)
+		}
+		if isDamage(err) {
+			return l.damage(s, scan.next, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// replay applies a batch to the producers' state, unless the snapshot knew it.
+func (f *facts) replay(sf *segmentFacts, file io.ReaderAt, h header) error {
+	if h.v2 == nil || h.last < f.producers.end {
+		return nil
+	}
+	ended, isEnd, err := replayBatch(file, h, f.producers, f.txns)
+	if isEnd && ended.aborted && ended.LastOffset >= f.promised() {
+		sf.aborted = append(sf.aborted, ended.AbortedTxn)
+	}
+	return err
+}
+
 // inspectSegment walks over one segment. Batches at or above from must have a good checksum; all must follow each
 // other, beginning at next or above.
 func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
@@ -239,22 +320,22 @@ func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
 	if !prefix.true(file, sf.bytes) {
 		prefix = s.noPrefix() // the segment is read from its beginning
 	}
-	return l.inspectBatches(f, sf, file, prefix, from)
-}
-
-// inspectBatches walks on from an index prefix.
-func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, prefix indexPrefix, from int64) error {
-	s := sf.seg
 	s.resume(prefix)
 	sf.prefix = prefix
-	interval := l.configuration().IndexIntervalBytes
-	scan := newScanner(file, prefix.position, sf.bytes)
-	defer scan.done()
-	defer func() { f.read += scan.read }()
-	buf := crcBuffers.Get().(*[crcBytes]byte)
-	defer crcBuffers.Put(buf)
+	return l.inspectBatches(f, sf, file, from)
+}
+
+// inspectBatches walks from the last index entry, or from where the producers' state is, to the end of the segment.
+func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from int64) error {
+	s, interval := sf.seg, l.configuration().IndexIntervalBytes
+	scan := newScanner(file, min(sf.prefix.position, sf.prefix.positionOf(s, f.producers.end)), sf.bytes)
+	verifying := false
+	defer func() {
+		f.read += scan.read
+		scan.done()
+	}()
 	for {
-		h, err := scan.header()
+		h, err := scan.peek()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -262,7 +343,16 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, prefi
 			err = fmt.Errorf("%w: offset %d does not follow %d", record.ErrCorrupt, h.base, sf.next-1)
 		}
 		if err == nil && h.last >= from {
-			err = scan.checkCRC(h, buf[:])
+			if !verifying {
+				f.read += scan.read
+				scan.done()
+				scan, verifying = newVerifier(file, h.position, sf.bytes), true
+			}
+			h, err = scan.verify()
+		}
+		if err == nil {
+			scan.next = h.end()
+			err = f.replay(sf, file, h)
 		}
 		if err != nil && !isDamage(err) {
 			return err // the disk's own error proves nothing about the bytes
@@ -274,7 +364,7 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, prefi
 		if h.last >= from && h.leaderEpoch >= 0 && (len(sf.epochs) == 0 || sf.epochs[len(sf.epochs)-1].epoch < h.leaderEpoch) {
 			sf.epochs = append(sf.epochs, epochEntry{h.leaderEpoch, h.base})
 		}
-		s.appendedAgain(h, prefix, interval)
+		s.appendedAgain(h, sf.prefix, interval)
 		sf.next = h.last + 1
 	}
 }

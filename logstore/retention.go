@@ -193,7 +193,6 @@ func (l *Log) deleteOldest(n int, start int64, why string, config LogConfig) err
 	old := slices.Clone(l.segments[:n])
 	l.segments = slices.Delete(l.segments, 0, n)
 	l.startHeld = true
-	l.unsealed = slices.DeleteFunc(l.unsealed, func(u *segment) bool { return u.base < l.segments[0].base })
 	bytes := int64(0)
 	for _, s := range old {
 		bytes += s.size

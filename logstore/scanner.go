@@ -63,73 +63,103 @@ const (
 	legacyAtTimestamp = 18
 )
 
-// scanner walks over the batch headers of a segment without reading what lies between them, where that is much.
-// Get one with newScanner, give it back with done.
+// scanner walks over the batches of a segment. header goes from one to the next without reading what lies between,
+// where that is much; verify reads everything. Get one with newScanner, give it back with done.
 type scanner struct {
 	file   io.ReaderAt
-	next   int64 // position of the next header
+	next   int64 // position of the next batch
 	limit  int64 // end of the segment
 	window []byte
 	at     int64 // position of the window
-	buffer [maxWindow]byte
+	buffer []byte
 	reach  int // how much to read at once
-	// read counts bytes, for events.
-	read int64
+	head   [record.HeaderBytes]byte
+	read   int64 // bytes read, for events
 }
 
 const (
-	minWindow = 512
-	maxWindow = 64 << 10
+	minWindow    = 512
+	maxWindow    = 64 << 10
+	verifyWindow = 1 << 20
 )
 
-var scanners = sync.Pool{New: func() any { return new(scanner) }}
+var (
+	scanners  = sync.Pool{New: func() any { return &scanner{buffer: make([]byte, maxWindow)} }}
+	verifiers = sync.Pool{New: func() any { return &scanner{buffer: make([]byte, verifyWindow)} }}
+)
 
 func newScanner(file io.ReaderAt, position, limit int64) *scanner {
-	s := scanners.Get().(*scanner)
-	s.file, s.next, s.limit, s.window, s.at, s.reach, s.read = file, position, limit, nil, 0, minWindow, 0
+	return scanners.Get().(*scanner).start(file, position, limit, minWindow)
+}
+
+// newVerifier is a scanner for a walk that mostly verifies.
+func newVerifier(file io.ReaderAt, position, limit int64) *scanner {
+	return verifiers.Get().(*scanner).start(file, position, limit, verifyWindow)
+}
+
+func (s *scanner) start(file io.ReaderAt, position, limit int64, reach int) *scanner {
+	s.file, s.next, s.limit, s.window, s.at, s.reach, s.read = file, position, limit, nil, 0, reach, 0
 	return s
 }
 
 func (s *scanner) done() {
 	s.file = nil
-	scanners.Put(s)
+	if len(s.buffer) == verifyWindow {
+		verifiers.Put(s)
+	} else {
+		scanners.Put(s)
+	}
 }
 
 // header is the next header, or io.EOF at the limit. After another error the scanner stays where it is.
 func (s *scanner) header() (header, error) {
+	h, err := s.peek()
+	if err == nil {
+		s.next = h.end()
+	}
+	return h, err
+}
+
+// verify is header for a batch whose checksum is right.
+func (s *scanner) verify() (header, error) {
+	h, err := s.peek()
+	if err == nil {
+		err = s.checkCRC(&h)
+	}
+	if err == nil {
+		s.next = h.end()
+	}
+	return h, err
+}
+
+func (s *scanner) peek() (header, error) {
 	if s.next >= s.limit {
 		return header{}, io.EOF
 	}
 	room := s.limit - s.next
-	need := int(min(room, record.HeaderBytes))
-	if !s.holds(s.next, need) {
+	if !s.holds(s.next, min(room, record.HeaderBytes)) {
 		if err := s.fill(); err != nil {
 			return header{}, err
 		}
 	}
-	h, err := parseHeader(s.window[s.next-s.at:], s.next, room)
-	if err != nil {
-		return header{}, err
-	}
-	s.next += h.size
-	return h, nil
+	return parseHeader(s.window[s.next-s.at:], s.next, room)
 }
 
-func (s *scanner) holds(position int64, n int) bool {
-	return position >= s.at && position+int64(n) <= s.at+int64(len(s.window))
+func (s *scanner) holds(position, n int64) bool {
+	return position >= s.at && position+n <= s.at+int64(len(s.window))
 }
 
 // fill reads a window at next: a larger one while batches are so small that many fit, a small one when the last
-// window held little that was wanted.
+// window held little that was wanted. A verifier's is always whole.
 func (s *scanner) fill() error {
-	if s.next <= s.at+int64(len(s.window)) {
-		s.reach = min(s.reach*2, maxWindow)
+	if s.next <= s.at+int64(len(s.window)) || len(s.buffer) == verifyWindow {
+		s.reach = min(s.reach*2, len(s.buffer))
 	} else {
 		s.reach = minWindow
 	}
-	n := int(min(int64(s.reach), s.limit-s.next))
+	n := min(int64(s.reach), s.limit-s.next)
 	s.window, s.at = s.buffer[:n], s.next
-	s.read += int64(n)
+	s.read += n
 	_, err := s.file.ReadAt(s.window, s.at)
 	if err != nil {
 		s.window = nil
@@ -142,27 +172,40 @@ func (s *scanner) fill() error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checkCRC reads the batch that header has just returned and compares its checksum, in pieces of buf.
-func (s *scanner) checkCRC(h header, buf []byte) error {
+// checkCRC compares the checksum of the batch at next, whose header is h. One that is larger than the buffer is read in
+// pieces, for which h is taken out of it.
+func (s *scanner) checkCRC(h *header) error {
 	const atAttributes = 21
-	from, table, want := int64(atAttributes), castagnoli, uint32(0)
+	if !s.holds(h.position, h.size) {
+		s.reach = len(s.buffer)
+		if err := s.fill(); err != nil {
+			return err
+		}
+		if h.v2 != nil {
+			copy(s.head[:], s.window)
+			h.v2 = s.head[:]
+		}
+	}
+	from, table, want := int64(legacyAtMagic), crc32.IEEETable, uint32(0)
 	if h.v2 != nil {
-		want = h.v2.CRC()
+		from, table, want = atAttributes, castagnoli, h.v2.CRC()
 	} else {
-		b := s.window[h.position-s.at:]
-		from, table, want = legacyAtMagic, crc32.IEEETable, binary.BigEndian.Uint32(b[legacyAtCRC:])
+		want = binary.BigEndian.Uint32(s.window[h.position-s.at+legacyAtCRC:])
 	}
 	got := uint32(0)
 	for position := h.position + from; position < h.end(); {
-		piece := buf[:min(int64(len(buf)), h.end()-position)]
-		if s.holds(position, len(piece)) {
-			piece = s.window[position-s.at:][:len(piece)]
-		} else {
-			if _, err := s.file.ReadAt(piece, position); err != nil {
+		if !s.holds(position, 1) {
+			// The pieces of a large batch go through the window; it is not a good one afterwards.
+			n := min(int64(len(s.buffer)), h.end()-position)
+			s.window, s.at = s.buffer[:n], position
+			s.read += n
+			if _, err := s.file.ReadAt(s.window, position); err != nil {
+				s.window = nil
 				return err
 			}
-			s.read += int64(len(piece))
 		}
+		piece := s.window[position-s.at:]
+		piece = piece[:min(int64(len(piece)), h.end()-position)]
 		got = crc32.Update(got, table, piece)
 		position += int64(len(piece))
 	}
@@ -170,19 +213,6 @@ func (s *scanner) checkCRC(h header, buf []byte) error {
 		return fmt.Errorf("%w: checksum is %08x, the header says %08x", record.ErrCorrupt, got, want)
 	}
 	return nil
-}
-
-// crcBytes is read at once where checksums are checked.
-const crcBytes = 1 << 20
-
-var crcBuffers = sync.Pool{New: func() any { return new([crcBytes]byte) }}
-
-// isBatch is checkCRC for the header at a position that an index gave: what looks like a header in the midst of a
-// batch has no such checksum.
-func (s *scanner) isBatch(h header) error {
-	buf := crcBuffers.Get().(*[crcBytes]byte)
-	defer crcBuffers.Put(buf)
-	return s.checkCRC(h, buf[:])
 }
 
 // readBatch reads a whole batch of format v2 into buf, which grows if need be.

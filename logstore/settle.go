@@ -3,7 +3,6 @@ package logstore
 import (
 	"errors"
 	"os"
-	"slices"
 
 	"github.com/ottla/ottla/logstore/vfs"
 )
@@ -12,11 +11,12 @@ import (
 // it is written when there is much of it, and durable only when the recovery point, below which a start does not look
 // for it, goes past. This file is all of that.
 
-// settle makes durable what a start will not rebuild below the point it returns. The caller holds checkpointer.writing.
+// settle makes durable what a start will not rebuild below the point it returns. The indexes are not of that kind: a
+// start sees what they lack. The caller holds checkpointer.writing.
 func (l *Log) settle() (point int64, err error) {
 	l.mu.Lock()
 	point = l.synced
-	sealed := slices.Clone(l.unsealed)
+	epochs := l.epochs.dirty
 	var txns []*segment
 	for _, s := range l.segments {
 		if s.txnsDirty {
@@ -24,7 +24,6 @@ func (l *Log) settle() (point int64, err error) {
 			txns = append(txns, s)
 		}
 	}
-	epochs := l.epochs.dirty
 	l.mu.Unlock()
 
 	for _, s := range txns {
@@ -33,10 +32,7 @@ func (l *Log) settle() (point int64, err error) {
 	if epochs {
 		err = errors.Join(err, l.writeEpochs())
 	}
-	for _, s := range sealed {
-		err = errors.Join(err, l.syncSealed(s))
-	}
-	if len(txns)+len(sealed) > 0 || epochs {
+	if len(txns) > 0 || epochs {
 		err = errors.Join(err, l.store.fs.SyncDir(l.directory()))
 	}
 	l.mu.Lock()
@@ -47,24 +43,7 @@ func (l *Log) settle() (point int64, err error) {
 		}
 		return 0, err
 	}
-	l.unsealed = slices.DeleteFunc(l.unsealed, func(s *segment) bool { return slices.Contains(sealed, s) })
 	return min(point, l.synced), nil // a truncation may have come in between
-}
-
-// syncSealed syncs the indexes of a sealed segment, and the producer snapshot taken when it was sealed.
-func (l *Log) syncSealed(s *segment) error {
-	err := errors.Join(syncIfThere(l.store.fs, s.path(indexExt)), syncIfThere(l.store.fs, s.path(timeIndexExt)))
-	l.mu.Lock()
-	next := slices.IndexFunc(l.segments, func(other *segment) bool { return other.base > s.base })
-	snapshot := ""
-	if next >= 0 {
-		snapshot = l.segments[next].path(snapshotExt)
-	}
-	l.mu.Unlock()
-	if snapshot != "" {
-		err = errors.Join(err, syncIfThere(l.store.fs, snapshot))
-	}
-	return err
 }
 
 // syncIfThere: a file that is not there was deleted with its segment, or is made again when it is missed.

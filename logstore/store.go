@@ -326,15 +326,9 @@ func (l *Log) close() error {
 	l.mu.Lock()
 	s.indexTime()
 	l.mu.Unlock()
-	if err := errors.Join(l.writeIndex(&s.offsets), l.writeIndex(&s.times)); err != nil {
-		return err
-	}
-	end := l.end.Load()
-	l.takeSnapshot(end)
-	return errors.Join(
-		syncIfThere(l.store.fs, s.offsets.path), syncIfThere(l.store.fs, s.times.path),
-		syncIfThere(l.store.fs, join(l.dir, segmentName(end, snapshotExt))),
-		l.store.fs.SyncDir(l.dir))
+	l.writeIndexes(s)
+	l.takeSnapshot(l.end.Load())
+	return l.store.fs.SyncDir(l.dir)
 }
 
 // inParallel runs f for all logs, so many at a time.

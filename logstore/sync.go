@@ -1,6 +1,10 @@
 package logstore
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/ottla/ottla/logstore/vfs"
+)
 
 // flushWaiter waits until everything below offset is on disk.
 type flushWaiter struct {
@@ -55,9 +59,10 @@ func (l *Log) syncDirty() {
 	job, ok := l.takeSyncJob()
 	if ok {
 		if what, err := l.runSyncJob(job); err != nil {
-			// Not tried again: the kernel may have dropped the pages that it could not write, and would now say that
-			// all is well. What is above flushed is unknown until the file is read past the page cache.
-			err = l.fail(what, err)
+			// Not tried again: the kernel takes the pages that it could not write for written, and would now say that
+			// all is well. What is above flushed is unknown until a restart has read it from the disk.
+			writeFile(l.store.fs, join(job.dir, syncFailedName), nil, false) // all that can be done
+			l.fail(what, err)
 			ok = false
 		}
 		for _, s := range job.segments {
@@ -102,6 +107,7 @@ func (l *Log) takeSyncJob() (job syncJob, ok bool) {
 func (l *Log) runSyncJob(job syncJob) (what string, err error) {
 	for _, s := range job.segments {
 		if err := s.handle.file.Sync(); err != nil {
+			vfs.DropCache(s.handle.file)
 			return "syncing " + s.handle.path, err
 		}
 	}

@@ -79,7 +79,6 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 	l.mu.Lock()
 	dropped := slices.Clone(l.segments[i+1:])
 	l.segments = l.segments[:i+1]
-	l.unsealed = slices.DeleteFunc(l.unsealed, func(u *segment) bool { return u.base >= s.base })
 	l.cutShort(end)
 	l.cutting = math.MaxInt64
 	interval := l.config.IndexIntervalBytes
@@ -105,7 +104,7 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 
 // prefixOfCut is what stays of the segment's indexes.
 func (l *Log) prefixOfCut(s *segment, position, end int64) (indexPrefix, error) {
-	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: end, position: position, paired: true})
+	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: end, position: position})
 	if err != nil {
 		return prefix, err
 	}
@@ -231,7 +230,6 @@ func (l *Log) restartAt(offset int64) error {
 	}
 	l.mu.Lock()
 	l.segments = []*segment{s}
-	l.unsealed = nil
 	l.epochs.entries, l.epochs.dirty = nil, true
 	l.end.Store(offset)
 	l.flushed.Store(offset)

@@ -42,6 +42,9 @@ func parseAbortedTxn(b []byte) (AbortedTxn, error) {
 	return t, nil
 }
 
+// errTxnIndex is the error for bytes that are no entry.
+var errTxnIndex = errors.New("damaged transaction index")
+
 // writeAbortedTxns writes entries from index at on. Aborts are rare: the file is not kept open.
 func writeAbortedTxns(fs vfs.FS, name string, at int, txns []AbortedTxn) error {
 	var b []byte
@@ -75,7 +78,7 @@ func eachAbortedTxn(fs vfs.FS, name string, count int, yield func(AbortedTxn) bo
 		for j := range n {
 			t, err := parseAbortedTxn(buf[j*abortedTxnBytes:])
 			if err != nil {
-				return fmt.Errorf("%s: entry %d: %w", name, i+j, err)
+				return fmt.Errorf("%w: %s: entry %d: %w", errTxnIndex, name, i+j, err)
 			}
 			if !yield(t) {
 				return nil
