@@ -14,9 +14,12 @@ import (
 //   - Where nothing is held, anything is admitted.
 //   - One frame at a time may go on beyond the total: the overdraft. It ends when that frame is released.
 //
-// So what is held stays below total + one frame + the responses to the requests admitted.
+// A third keeps those who hold much from shutting out those who ask for little:
+//   - A connection that holds no more than its floor waits for nobody.
+//
+// So what is held stays below total + one frame + a floor for each connection + the responses to the requests admitted.
 type Budget struct {
-	total int64
+	total, floor int64
 
 	mu struct { // guards the fields below, and the counts in every account and hold
 		sync.Mutex
@@ -39,6 +42,7 @@ type Account struct {
 type hold struct {
 	account *Account
 	bytes   int64
+	waits   int // how often it found no room; its frame's goroutine owns that
 }
 
 // waiter is a hold that found no room for n more bytes.
@@ -51,8 +55,11 @@ type waiter struct {
 // ErrClosing ends a wait for room when the connection does.
 var ErrClosing = errors.New("connection is closing")
 
+// floors is how many floors are as much as the total: of 256 MiB, one is 16 KiB, which is more than most requests.
+const floors = 16 << 10
+
 // NewBudget is a budget of total bytes.
-func NewBudget(total int64) *Budget { return &Budget{total: total} }
+func NewBudget(total int64) *Budget { return &Budget{total: total, floor: total / floors} }
 
 // Open makes an account that may hold max bytes.
 func (b *Budget) Open(max int64) *Account { return &Account{budget: b, max: max} }
@@ -69,6 +76,18 @@ func (a *Account) Held() int64 {
 	a.budget.mu.Lock()
 	defer a.budget.mu.Unlock()
 	return a.held
+}
+
+// Pressed reports whether others wait for room while this account holds more than its floor, and how much that is.
+func (a *Account) Pressed() (held int64, pressed bool) {
+	b := a.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if a.held <= b.floor {
+		return a.held, false
+	}
+	waits := func(w *waiter) bool { return w.hold.account != a && !w.hold.atLimit(w.n) }
+	return a.held, slices.ContainsFunc(b.mu.growing, waits) || slices.ContainsFunc(b.mu.fresh, waits)
 }
 
 // Charge takes n bytes without waiting, for a response: what must go on cannot wait for what waits for it.
@@ -91,10 +110,11 @@ func (a *Account) Release(n int64) {
 func (h *hold) acquire(n int64, done <-chan struct{}) error {
 	b := h.account.budget
 	b.mu.Lock()
-	if len(b.mu.growing)+len(b.mu.fresh) == 0 && b.admit(h, n) {
+	if (len(b.mu.growing)+len(b.mu.fresh) == 0 || h.small(n)) && b.admit(h, n) {
 		b.mu.Unlock()
 		return nil
 	}
+	h.waits++
 	w := &waiter{hold: h, n: n, granted: make(chan struct{})}
 	if h.bytes > 0 {
 		b.mu.growing = append(b.mu.growing, w)
@@ -138,10 +158,10 @@ func (h *hold) release() {
 // admit takes n bytes for h if there is room. b.mu is held.
 func (b *Budget) admit(h *hold, n int64) bool {
 	a := h.account
-	if earlier := a.held - h.bytes; earlier > 0 && a.held+n > a.max {
+	if h.atLimit(n) {
 		return false
 	}
-	if b.mu.used > 0 && b.mu.used+n > b.total && b.mu.overdraft != h {
+	if b.mu.used > 0 && b.mu.used+n > b.total && b.mu.overdraft != h && !h.small(n) {
 		if h.bytes == 0 || b.mu.overdraft != nil {
 			return false
 		}
@@ -152,6 +172,15 @@ func (b *Budget) admit(h *hold, n int64) bool {
 	h.bytes += n
 	return true
 }
+
+// atLimit reports whether n more bytes for h wait for what its own connection holds besides. The budget's mu is held.
+func (h *hold) atLimit(n int64) bool {
+	a := h.account
+	return a.held > h.bytes && a.held+n > a.max
+}
+
+// small reports whether the connection stays within its floor with n more bytes. The budget's mu is held.
+func (h *hold) small(n int64) bool { return h.account.held+n <= h.account.budget.floor }
 
 // giveBack returns n bytes to the budget and serves who waits for them. The budget's mu is held.
 func (a *Account) giveBack(n int64) {

@@ -113,6 +113,63 @@ func TestBudgetOneOverdraft(t *testing.T) {
 	})
 }
 
+// Who holds much does not shut out who asks for little, and can be told that others wait for what it holds.
+func TestBudgetFloor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(10 * floors) // a floor of 10
+		greedy, modest, other := b.Open(1<<40), b.Open(1000), b.Open(1000)
+		greedy.Charge(100 * floors)
+		if _, pressed := greedy.Pressed(); pressed {
+			t.Error("pressed where nobody waits")
+		}
+		waiting := &hold{account: other}
+		granted := take(waiting, 11, nil)
+		synctest.Wait()
+		if granted.Load() {
+			t.Fatal("more than a floor was admitted beyond the total")
+		}
+		if held, pressed := greedy.Pressed(); !pressed || held != 100*floors {
+			t.Errorf("who holds %d, and all there is, is pressed: %v", held, pressed)
+		}
+		small := &hold{account: modest}
+		for range 10 { // although others were there before
+			if err := small.acquire(1, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, pressed := modest.Pressed(); pressed {
+			t.Error("who holds its floor is pressed")
+		}
+		beyond := take(&hold{account: modest}, 1, nil)
+		synctest.Wait()
+		if beyond.Load() {
+			t.Error("admitted beyond the floor")
+		}
+		greedy.Release(100 * floors)
+		synctest.Wait()
+		if !granted.Load() || !beyond.Load() {
+			t.Error("not admitted where there is room again")
+		}
+	})
+}
+
+// A connection that waits for its own unsent answers presses nobody.
+func TestBudgetOwnLimitIsNoPressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(10 * floors)
+		full, other := b.Open(100), b.Open(100)
+		full.Charge(100)
+		other.Charge(50)
+		done := make(chan struct{})
+		take(&hold{account: full}, 10, done)
+		synctest.Wait()
+		if _, pressed := other.Pressed(); pressed {
+			t.Error("pressed by a connection that waits for itself")
+		}
+		close(done)
+	})
+}
+
 // Frames of all sizes, up to three times the total, read in steps by many connections that also charge responses: all
 // of them pass (synctest fails when every goroutine waits), within total + one frame + the responses.
 func TestBudgetCannotDeadlock(t *testing.T) {

@@ -102,6 +102,14 @@ func (fr *FrameReader) Received() int {
 	return n
 }
 
+// Waits is how often the announced frame has waited for room: time that its sender is not to blame for.
+func (fr *FrameReader) Waits() int {
+	if fr.frame == nil {
+		return 0
+	}
+	return fr.frame.hold.waits
+}
+
 // AtBoundary reports that nothing of a further frame has arrived.
 func (fr *FrameReader) AtBoundary() bool { return !fr.announced && fr.r == fr.w }
 
