@@ -89,30 +89,44 @@ func (c *conn) readRequests() error {
 	}
 }
 
-// readFrame waits for the next frame: long for its first byte, and then only as long as a client that makes progress needs.
+// readFrame waits for the next frame: long for its first byte, and then only as long as its sender keeps up.
 func (c *conn) readFrame() (*protocol.Frame, error) {
 	for {
 		if err := c.nc.SetReadDeadline(c.idleDeadline()); err != nil {
 			return nil, err
 		}
-		size, err := c.in.Next()
+		_, err := c.in.Next()
 		if errors.Is(err, os.ErrDeadlineExceeded) && c.in.AtBoundary() && c.busy() && !c.front.draining.Load() {
 			continue // a parked request is not idleness
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := c.nc.SetReadDeadline(c.front.now().Add(frameTime(size))); err != nil {
-			return nil, err
-		}
-		return c.in.Read(c.done)
+		return c.readRest()
 	}
 }
 
-// frameTime is how long a frame of that size may take to arrive.
-func frameTime(size int) time.Duration {
-	const slowest = 16 << 10 // bytes a second
-	return 30*time.Second + time.Duration(size/slowest)*time.Second
+// readRest waits for what follows the length.
+func (c *conn) readRest() (*protocol.Frame, error) {
+	p := c.newPace()
+	received, waits := 0, 0
+	for {
+		if err := c.nc.SetReadDeadline(c.front.now().Add(glance)); err != nil {
+			return nil, err
+		}
+		frame, err := c.in.Read(c.done)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.front.draining.Load() {
+			return frame, err
+		}
+		if c.in.Waits() != waits { // for room: nobody read
+			p, waits = c.newPace(), c.in.Waits()
+		}
+		p.moved(c.in.Received() - received)
+		received = c.in.Received()
+		if p.tooSlow() {
+			return nil, err
+		}
+	}
 }
 
 func (c *conn) idleDeadline() time.Time {
@@ -126,7 +140,7 @@ func (c *conn) idleDeadline() time.Time {
 func (c *conn) busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.mu.queue) > 0
+	return len(c.mu.queue) > 0 || c.mu.writing
 }
 
 // awaitRoom is one half of the back-pressure: nothing is read while the client leaves too many requests with us. The other

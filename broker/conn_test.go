@@ -192,6 +192,7 @@ func TestSlowAndIdlePeersTimeOut(t *testing.T) {
 		{"idle", func(net.Conn) {}, 10 * time.Minute},
 		{"half a length", func(c net.Conn) { c.Write([]byte{0, 0}) }, 10 * time.Minute},
 		{"half a frame", func(c net.Conn) { c.Write(heartbeat(1, "g")[:20]) }, 30 * time.Second},
+		{"a little of a large frame", func(c net.Conn) { c.Write(append([]byte{0, 16, 0, 0}, make([]byte, 5000)...)) }, 30 * time.Second},
 		{"answers not read", func(c net.Conn) { c.Write(heartbeat(1, "g")) }, 30 * time.Second},
 	}
 	for _, tt := range tests {

@@ -10,6 +10,7 @@
 //	front.go       accept loops, limits on connections, drain
 //	conn.go        one connection: frames in, answers out in order, back-pressure
 //	exchange.go    one request and the place of its answer;  send*.go: bytes and file ranges onto the socket
+//	pace.go        how slow a client may be in the midst of a request or an answer
 //	dispatch.go    from a frame to its handler
 //	metrics.go     what is counted;  events.go: what is logged
 //

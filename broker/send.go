@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -30,70 +32,53 @@ func (c *conn) send(batch []*exchange) error {
 	return c.writeBuffers(&pending)
 }
 
-// stallTime is how long a client may take nothing of what is written to it.
-const stallTime = 30 * time.Second
-
-// writeChunk bounds a single write, so that stallTime speaks of progress and not of the size of an answer.
-const writeChunk = 1 << 20
-
+// writeBuffers writes what is pending, and empties it.
 func (c *conn) writeBuffers(pending *net.Buffers) error {
-	if len(*pending) == 0 {
-		return nil
-	}
-	defer func() { *pending = (*pending)[:0] }()
-	total := 0
+	var size int64
 	for _, b := range *pending {
-		total += len(b)
-	}
-	if total > writeChunk {
-		return c.writeSlowly(*pending)
-	}
-	if err := c.nc.SetWriteDeadline(time.Now().Add(stallTime)); err != nil {
-		return err
-	}
-	if len(*pending) == 1 {
-		_, err := c.nc.Write((*pending)[0])
-		return err
+		size += int64(len(b))
 	}
 	rest := *pending // WriteTo consumes it
-	_, err := rest.WriteTo(c.nc)
-	return err
-}
-
-// writeSlowly writes large answers piece by piece, each with its own deadline.
-func (c *conn) writeSlowly(pending net.Buffers) error {
-	for _, b := range pending {
-		for len(b) > 0 {
-			n := min(len(b), writeChunk)
-			if err := c.nc.SetWriteDeadline(time.Now().Add(stallTime)); err != nil {
-				return err
-			}
-			if _, err := c.nc.Write(b[:n]); err != nil {
-				return err
-			}
-			b = b[n:]
+	*pending = (*pending)[:0]
+	return c.keepWriting(size, func(int64) (int64, error) {
+		if len(rest) == 1 {
+			n, err := c.nc.Write(rest[0])
+			rest[0] = rest[0][n:]
+			return int64(n), err
 		}
-	}
-	return nil
+		return rest.WriteTo(c.nc)
+	})
 }
 
 // sendRange writes a range of a file.
 func (c *conn) sendRange(p protocol.Part) error {
-	for off, left := p.Off, p.Len; left > 0; {
-		n := min(left, writeChunk)
-		if err := c.nc.SetWriteDeadline(time.Now().Add(stallTime)); err != nil {
+	off := p.Off
+	return c.keepWriting(p.Len, func(left int64) (int64, error) {
+		n, err := c.sendFile(p.File, off, left)
+		off += n
+		return n, err
+	})
+}
+
+// keepWriting calls write until it has sent size bytes, as long as the client takes them fast enough. A write ends with
+// the deadline, having sent a part.
+func (c *conn) keepWriting(size int64, write func(left int64) (int64, error)) error {
+	p := c.newPace()
+	for size > 0 {
+		if err := c.nc.SetWriteDeadline(time.Now().Add(glance)); err != nil {
 			return err
 		}
-		sent, err := c.sendFile(p.File, off, n)
-		if err != nil {
+		n, err := write(size)
+		size -= n
+		p.moved(int(n))
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || p.tooSlow()) {
 			return err
 		}
-		off, left = off+sent, left-sent
 	}
 	return nil
 }
 
-// copyRange reads a range through a pooled buffer. It sends all of n or fails.
+// copyRange reads a part of a range through a pooled buffer, and sends it.
 func (c *conn) copyRange(f protocol.FileRange, off, n int64) (int64, error) {
 	buf := copies.Get().(*[]byte)
 	defer copies.Put(buf)
@@ -101,8 +86,8 @@ func (c *conn) copyRange(f protocol.FileRange, off, n int64) (int64, error) {
 	if read, err := f.ReadAt((*buf)[:n], off); int64(read) < n {
 		return 0, err
 	}
-	_, err := c.nc.Write((*buf)[:n])
-	return n, err
+	sent, err := c.nc.Write((*buf)[:n])
+	return int64(sent), err
 }
 
 var copies = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
