@@ -53,7 +53,7 @@ lint: ## Run go vet and golangci-lint, which is built from source once
 	@test -x '$(CACHE)/bin/$(GOLANGCI)-$(GOLANGCI_VERSION)' || { \
 	  GOBIN='$(CACHE)/bin' $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) && \
 	  mv '$(CACHE)/bin/$(GOLANGCI)' '$(CACHE)/bin/$(GOLANGCI)-$(GOLANGCI_VERSION)'; }
-	'$(CACHE)/bin/$(GOLANGCI)-$(GOLANGCI_VERSION)' run ./...
+	'$(CACHE)/bin/$(GOLANGCI)-$(GOLANGCI_VERSION)' run --allow-parallel-runners ./...
 
 .PHONY: bench
 bench: build ## Print speed and memory, and ratios to an in-memory fake broker run in the same minute

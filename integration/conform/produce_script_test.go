@@ -45,9 +45,8 @@ func produceScript(s *session) {
 	})
 	ask("good and bad partitions", func(int16) *kmsg.ProduceRequest {
 		r := produce("produce", id, 0, -1, good)
-		for _, p := range []kmsg.ProduceRequestTopicPartition{{Partition: 9, Records: good}, {Partition: 1, Records: good}} {
-			r.Topics[0].Partitions = append(r.Topics[0].Partitions, p)
-		}
+		r.Topics[0].Partitions = append(r.Topics[0].Partitions,
+			kmsg.ProduceRequestTopicPartition{Partition: 9, Records: good}, kmsg.ProduceRequestTopicPartition{Partition: 1, Records: good})
 		return r
 	})
 	ask("same partition twice", func(int16) *kmsg.ProduceRequest {

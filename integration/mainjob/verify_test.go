@@ -63,13 +63,13 @@ func (r *partitionRead) index(member int, f *os.File) error {
 	var head [12]byte
 	var value []byte
 	for {
-		if _, err := io.ReadFull(in, head[:]); err != nil {
+		if n, _ := io.ReadFull(in, head[:]); n < len(head) {
 			return nil // a killed member may leave half a record: it did not commit it
 		}
 		offset, length := int64(binary.BigEndian.Uint64(head[:])), int32(binary.BigEndian.Uint32(head[8:]))
 		position += int64(len(head))
 		value = slices.Grow(value[:0], int(length))[:length]
-		if _, err := io.ReadFull(in, value); err != nil {
+		if n, _ := io.ReadFull(in, value); n < len(value) {
 			return nil
 		}
 		sum := crc32.ChecksumIEEE(value)
