@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 
 	"github.com/ottla/ottla/broker/api"
@@ -44,7 +45,7 @@ func (f *front) handle(ex *exchange, row *row, r *api.Request) {
 	defer func() {
 		if p := recover(); p != nil {
 			f.metrics.panics.Inc()
-			f.log.Error("handler panicked; connection closed", "api", r.Header.Key.String(), "version", r.Header.Version,
+			f.complain(&f.panics, slog.LevelError, "handler panicked; connection closed", "api", r.Header.Key.String(), "version", r.Header.Version,
 				"client", r.Conn.Remote.String(), "panic", p, "stack", string(debug.Stack()))
 			ex.conn.end(fmt.Errorf("%s: %v", r.Header.Key, p))
 			ex.abandon()

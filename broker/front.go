@@ -51,6 +51,8 @@ type front struct {
 	metrics   *metrics
 	log       *slog.Logger
 	now       func() time.Time
+	// strangers and panics limit what clients can make the log say.
+	strangers, panics complaints
 
 	// draining: requests that are being served are answered, no new one is read.
 	draining atomic.Bool
@@ -100,7 +102,7 @@ func (f *front) accept(l net.Listener, name string) {
 				return
 			}
 			if err != nil { // out of descriptors, or the client is gone already: try again, and slower each time
-				f.log.Warn("accept failed", "listener", name, "error", err, "retryMs", backOff.Milliseconds())
+				f.complain(&f.strangers, slog.LevelWarn, "accept failed", "listener", name, "error", err, "retryMs", backOff.Milliseconds())
 				time.Sleep(backOff)
 				backOff = min(2*backOff, time.Second)
 				continue
@@ -115,6 +117,9 @@ func (f *front) start(nc net.Conn, listener string) {
 	c := newConn(f, nc, listener)
 	if !f.admit(c) {
 		f.metrics.closed.WithLabelValues("limit").Inc()
+		if !f.draining.Load() {
+			f.complain(&f.strangers, slog.LevelWarn, "connection refused: too many are open", "client", nc.RemoteAddr().String(), "listener", listener)
+		}
 		nc.Close()
 		return
 	}
@@ -140,11 +145,28 @@ func (f *front) admit(c *conn) bool {
 	return true
 }
 
+// complain logs what a client caused. Debug lines are all written: who asks for them wants them.
+func (f *front) complain(limit *complaints, level slog.Level, what string, args ...any) {
+	if !f.log.Enabled(context.Background(), level) {
+		return
+	}
+	if level > slog.LevelDebug {
+		leftOut, ok := limit.take(f.now())
+		if !ok {
+			return
+		}
+		if leftOut > 0 {
+			args = append(args, "leftOut", leftOut)
+		}
+	}
+	f.log.Log(context.Background(), level, what, args...)
+}
+
 // ended counts a connection out.
 func (f *front) ended(c *conn, why error) {
 	reason, level := closeReason(why)
 	f.metrics.closed.WithLabelValues(reason).Inc()
-	f.log.Log(context.Background(), level, "connection closed", "client", c.info.Remote.String(), "listener", c.info.Listener, "why", why)
+	f.complain(&f.strangers, level, "connection closed", "client", c.info.Remote.String(), "listener", c.info.Listener, "why", why)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.mu.conns, c)

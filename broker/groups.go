@@ -34,6 +34,7 @@ func (b *Broker) offsetsLog(index int32) (coordinator.Log, bool) {
 
 // groupEvents turns what happens to coordinators into log lines.
 func (b *Broker) groupEvents() coordinator.Events {
+	var refused complaints
 	return coordinator.Events{
 		Loaded: func(p int32, records int, took time.Duration) {
 			b.log.Debug("loaded groups", "partition", p, "records", records, "tookMs", took.Milliseconds())
@@ -42,7 +43,9 @@ func (b *Broker) groupEvents() coordinator.Events {
 			b.log.Error("the groups of a partition cannot be served: its log does not replay", "partition", p, "error", err)
 		},
 		AppendFailed: func(p int32, err error) {
-			b.log.Warn("a group's change was refused by its log", "partition", p, "error", err)
+			if leftOut, ok := refused.take(b.now()); ok {
+				b.log.Warn("a group's change was refused by its log", "partition", p, "error", err, "leftOut", leftOut)
+			}
 		},
 	}
 }
