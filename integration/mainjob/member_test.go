@@ -37,6 +37,9 @@ const (
 	memberBootstrap = "OTTLA_MAINJOB_BOOTSTRAP"
 )
 
+// commitEvery leaves something to deliver again when a member is killed.
+const commitEvery = 200 * time.Millisecond
+
 func runMember() error {
 	folder := os.Getenv(memberFolder)
 	events, err := os.Create(filepath.Join(folder, "events"))
@@ -63,13 +66,17 @@ func runMember() error {
 		return err
 	}
 	defer c.CloseAllowingRebalance()
+	committed := time.Now()
 	for ctx.Err() == nil {
-		fetches := c.PollRecords(ctx, 20_000)
+		poll, cancel := context.WithTimeout(ctx, commitEvery)
+		fetches := c.PollRecords(poll, 20_000)
+		cancel()
 		if err := f.write(fetches); err != nil {
 			return err
 		}
-		if !fetches.Empty() {
+		if time.Since(committed) >= commitEvery {
 			c.CommitOffsetsSync(ctx, c.UncommittedOffsets(), f.committed)
+			committed = time.Now()
 		}
 		c.AllowRebalance()
 	}
