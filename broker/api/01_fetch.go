@@ -5,7 +5,7 @@
 //	v6   KAFKA_STORAGE_ERROR is known
 //	v7   fetch sessions (KIP-227)
 //	v9   current leader epoch (KIP-320)
-//	v10  zstd (KIP-110)
+//	v10  zstd is known (KIP-110); as Kafka 4.3, older versions get it all the same
 //	v11  rack, preferred read replica (KIP-392)
 //	v12  flexible; last fetched epoch, diverging epoch (KIP-595)
 //	v13  topic ids (KIP-516)
@@ -16,7 +16,7 @@
 //
 // Errors, for all of a request: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR,
 // INVALID_REQUEST (isolation level). For a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
-// UNKNOWN_TOPIC_ID, INVALID_FETCH_SIZE (a negative one), UNSUPPORTED_COMPRESSION_TYPE, and those of partition.Read.
+// UNKNOWN_TOPIC_ID, INVALID_FETCH_SIZE (a negative one), and those of partition.Read.
 //
 // What differs from Kafka: batches come whole, where Kafka cuts the last one at the byte limit. An isolation level or a
 // size that does not exist has a code that says so in place of UNKNOWN_SERVER_ERROR.

@@ -97,11 +97,11 @@ func rulesFor(t *partition.Topic, version int16, now time.Time) record.Rules {
 		Compacted:         c.Compact,
 		Level:             record.DefaultLevel,
 	}
-	codec, err := record.ParseCodec(c.CompressionType)
-	if err != nil {
-		return r // "producer": as it came
+	if c.CompressionType == "producer" {
+		return r // as it came
 	}
-	r.Recompress, r.Codec = true, codec
+	codec, err := record.ParseCodec(c.CompressionType)
+	r.Recompress, r.Codec = err == nil, codec // config knows no other names
 	switch codec {
 	case record.Gzip:
 		r.Level = c.CompressionGzipLevel

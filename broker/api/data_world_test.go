@@ -75,8 +75,16 @@ func newDataWorld(t testing.TB, settings ...string) *dataWorld {
 	return openDataWorld(t, vfs.NewMem(time.Now), cluster.Empty(), settings...)
 }
 
-// openDataWorld opens a broker on a disk, with the metadata that it had.
+// openDataWorld opens a broker on a disk in memory, with the metadata that it had.
 func openDataWorld(t testing.TB, mem *vfs.Mem, image *cluster.Image, settings ...string) *dataWorld {
+	t.Helper()
+	w := openDataWorldOn(t, mem, "data", image, settings...)
+	w.mem = mem
+	return w
+}
+
+// openDataWorldOn is openDataWorld on any disk.
+func openDataWorldOn(t testing.TB, disk vfs.FS, dir string, image *cluster.Image, settings ...string) *dataWorld {
 	t.Helper()
 	static := map[config.Key]string{}
 	for i := 0; i < len(settings); i += 2 {
@@ -86,10 +94,10 @@ func openDataWorld(t testing.TB, mem *vfs.Mem, image *cluster.Image, settings ..
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &dataWorld{t: t, mem: mem, fs: errorfs.New(mem), config: c, offset: image.Offset(),
+	w := &dataWorld{t: t, fs: errorfs.New(disk), config: c, offset: image.Offset(),
 		rules: &ruledAuthorizer{map[string]bool{}}, rand: rand.New(rand.NewPCG(1, 2))}
 	w.image.Store(image)
-	if w.store, err = logstore.Open("data", logstore.Options{FS: w.fs, NodeID: testNode, PageCache: c.PageCache()}); err != nil {
+	if w.store, err = logstore.Open(dir, logstore.Options{FS: w.fs, NodeID: testNode, PageCache: c.PageCache()}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.store.Close() })

@@ -1,9 +1,12 @@
 package api
 
-// repeats finds what a request names twice. A few are compared one by one; a list of any length costs no more than a map.
+// repeats finds what a request names twice. The first costs nothing, a few are compared one by one, and a list of any
+// length costs no more than a map.
 type repeats[K comparable] struct {
-	few []K
-	all map[K]int
+	any   bool
+	first K
+	few   []K
+	all   map[K]int
 }
 
 const repeatsFew = 16
@@ -15,6 +18,13 @@ func (r *repeats[K]) before(key K) (number int, again bool) {
 			r.all[key] = len(r.all)
 		}
 		return number, again
+	}
+	if !r.any {
+		r.any, r.first = true, key
+		return 0, false
+	}
+	if r.few == nil {
+		r.few = append(make([]K, 0, repeatsFew), r.first)
 	}
 	for i := range r.few {
 		if r.few[i] == key {
