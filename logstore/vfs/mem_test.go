@@ -421,13 +421,11 @@ func TestMemDiskFull(t *testing.T) {
 
 func TestMemLock(t *testing.T) {
 	m := NewMem(nil)
-	held, err := m.Lock("/x/.lock")
-	if err == nil {
+	if _, err := m.Lock("/x/.lock"); err == nil {
 		t.Fatal("locked in a directory that is not there")
 	}
-	if held, err = m.Lock(".lock"); err != nil {
-		t.Fatal(err)
-	}
+	held, err := m.Lock(".lock")
+	must(t, err)
 	if _, err := m.Lock("/.lock"); !errors.Is(err, ErrLocked) {
 		t.Fatalf("second lock: %v", err)
 	}

@@ -235,11 +235,11 @@ func (f *memFile) Sync() error { return f.locked("sync", f.node.content.sync) }
 
 // DropCache is what vfs.DropCache calls.
 func (f *memFile) DropCache() {
-	f.locked("drop", func() { f.fs.pages += f.node.content.drop() })
+	_ = f.locked("drop", func() { f.fs.pages += f.node.content.drop() })
 }
 
 // LoseSync makes the file what it is after a sync that failed with EIO. errorfs calls it.
-func (f *memFile) LoseSync() { f.locked("sync", f.node.content.lose) }
+func (f *memFile) LoseSync() { _ = f.locked("sync", f.node.content.lose) }
 
 func (f *memFile) Chtimes(mtime time.Time) error {
 	return f.locked("chtimes", func() { f.node.modTime = mtime })

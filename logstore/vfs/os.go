@@ -71,7 +71,7 @@ func (f osFile) Chtimes(mtime time.Time) error {
 }
 
 // DropCache cannot do more than ask.
-func (f osFile) DropCache() { f.control(dropFd) }
+func (f osFile) DropCache() { _ = f.control(dropFd) }
 
 func (f osFile) Fd() (fd uintptr, ok bool) {
 	err := f.control(func(n int) error { fd = uintptr(n); return nil })

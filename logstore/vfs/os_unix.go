@@ -29,5 +29,5 @@ func diskUsage(name string) (total, available uint64, err error) {
 		return 0, 0, &os.PathError{Op: "statfs", Path: name, Err: err}
 	}
 	block := uint64(s.Bsize)
-	return uint64(s.Blocks) * block, uint64(s.Bavail) * block, nil // the types differ between systems
+	return s.Blocks * block, s.Bavail * block, nil
 }

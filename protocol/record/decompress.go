@@ -62,7 +62,7 @@ func (d *decoder) giveBack() {
 // forget lets go of what belongs to a payload, and of memory that few payloads need.
 func (d *decoder) forget() {
 	d.in.Reset(nil)
-	d.snappy.reset(nil, 0)
+	d.snappy.in, d.snappy.out = nil, nil
 	d.lz4.in, d.lz4.out = nil, nil
 	if d.large {
 		d.zstd, d.large = nil, false
