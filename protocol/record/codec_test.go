@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/pierrec/lz4/v4"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -118,8 +119,25 @@ func BenchmarkRecompress(b *testing.B) {
 	}
 }
 
-// An idle decoder holds no more than a producer of level 3 needs.
+// An idle decoder holds no more than a producer of zstd's level 3 needs.
 func TestDecodersLetGoOfLargeWindows(t *testing.T) {
+	var frame bytes.Buffer
+	lz4Frame := lz4.NewWriter(&frame) // of blocks of 4 MiB
+	lz4Frame.Write(text(3 << 20))
+	lz4Frame.Close()
+	for codec, payload := range map[Codec][]byte{Snappy: s2.EncodeSnappy(nil, text(3<<20)), LZ4: frame.Bytes()} {
+		d := new(decoder)
+		r, err := d.open(codec, payload, 4<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, r); err != nil || n != 3<<20 {
+			t.Fatalf("%s: %d, %v", codec, n, err)
+		}
+		if d.forget(); d.snappy.block != nil || d.lz4.block != nil {
+			t.Errorf("%s: a block of %d was kept", codec, cap(d.snappy.block)+cap(d.lz4.block))
+		}
+	}
 	for window, kept := range map[int]bool{1 << 20: true, 2 << 20: true, 4 << 20: false, 8 << 20: false} {
 		frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, byte(bits.Len(uint(window))-1-10) << 3, 5<<3 | 1, 0, 0, 'h', 'e', 'l', 'l', 'o'}
 		d := new(decoder)

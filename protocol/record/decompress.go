@@ -16,11 +16,13 @@ var ErrTooLarge = errors.New("decompressed records too large")
 
 // maxPooledWindow is the largest zstd window that a pooled decoder allocates; it is what the format asks every decoder
 // to support. A frame of a larger one (levels 20 to 22) is decompressed whole, by a decoder of its own, if it is not
-// larger than maxWholeBytes. keptWindow is what a decoder may hold on to when it is idle: that of level 3.
+// larger than maxWholeBytes. keptWindow is what a decoder may hold on to when it is idle: that of level 3; keptBlock is
+// the same for a block of snappy or lz4.
 const (
 	maxPooledWindow = 8 << 20
 	maxWholeBytes   = 16 << 20
 	keptWindow      = 2 << 20
+	keptBlock       = 1 << 20
 )
 
 // decoder decompresses one payload at a time. It keeps what the codecs allocate from one payload to the next.
@@ -64,6 +66,12 @@ func (d *decoder) forget() {
 	d.in.Reset(nil)
 	d.snappy.in, d.snappy.out = nil, nil
 	d.lz4.in, d.lz4.out = nil, nil
+	if cap(d.snappy.block) > keptBlock {
+		d.snappy.block = nil
+	}
+	if cap(d.lz4.block) > keptBlock {
+		d.lz4.block = nil
+	}
 	if d.large {
 		d.zstd, d.large = nil, false
 	}

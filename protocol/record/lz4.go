@@ -42,9 +42,6 @@ type lz4Reader struct {
 }
 
 func (l *lz4Reader) reset(payload []byte) error {
-	if cap(l.block) > 1<<20 {
-		l.block = nil
-	}
 	*l = lz4Reader{block: l.block}
 	if len(payload) < 7 || binary.LittleEndian.Uint32(payload) != lz4Magic {
 		return errLZ4

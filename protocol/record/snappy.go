@@ -32,9 +32,6 @@ type snappyReader struct {
 }
 
 func (s *snappyReader) reset(payload []byte, maxBytes int) error {
-	if cap(s.block) > 1<<20 {
-		s.block = nil
-	}
 	s.in, s.out, s.maxBytes = payload, nil, maxBytes
 	s.framed = len(payload) >= xerialHeaderBytes && bytes.HasPrefix(payload, xerialMagic)
 	if !s.framed {
