@@ -78,7 +78,8 @@ type watched struct {
 
 // fetched is one partition of a fetch.
 type fetched struct {
-	askedPartition
+	key       partitionKey
+	want      wanted
 	topic     string // its name
 	partition *partition.Partition
 	// refused is why the partition was not even asked. As in Kafka, that alone does not end a wait for others.
@@ -132,35 +133,29 @@ func (f *fetch) begin() error {
 	if f.r.Version() < 7 {
 		q.id, q.epoch = 0, sessionClosing
 	}
-	visit, list, err := f.server.FetchSessions.open(q)
-	if err != nil {
-		return err
-	}
-	f.visit = visit
-	f.items = make([]fetched, len(list))
-	for i := range list {
-		f.items[i].askedPartition = list[i]
-	}
-	return nil
+	var err error
+	f.visit, f.items, err = f.server.FetchSessions.open(q)
+	return err
 }
 
 // asked lists the partitions of the request, each once: as in Kafka, what came last counts.
-func (f *fetch) asked() []askedPartition {
-	list := make([]askedPartition, 0, countPartitions(f.req))
+func (f *fetch) asked() []fetched {
+	list := make([]fetched, 0, countPartitions(f.req))
 	var seen repeats[partitionKey]
 	for i := range f.req.Topics {
 		t := &f.req.Topics[i]
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
-			a := askedPartition{partitionKey{t.Topic, t.TopicID, p.Partition}, wanted{
+			key := partitionKey{t.Topic, t.TopicID, p.Partition}
+			number, again := seen.before(key)
+			if !again {
+				number = len(list)
+				list = append(list, fetched{key: key})
+			}
+			list[number].want = wanted{
 				offset: p.FetchOffset, maxBytes: p.PartitionMaxBytes, currentLeaderEpoch: max(-1, p.CurrentLeaderEpoch),
 				lastFetchedEpoch: max(-1, p.LastFetchedEpoch), logStart: p.LogStartOffset,
-			}}
-			if number, again := seen.before(a.key); again {
-				list[number] = a
-				continue
 			}
-			list = append(list, a)
 		}
 	}
 	return list

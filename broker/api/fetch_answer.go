@@ -9,13 +9,9 @@ import (
 
 // answer tells what was read, all of it or what the session has not told yet, and gives the files to the connection.
 func (f *fetch) answer() {
-	said := make([]told, len(f.items))
-	for i := range f.items {
-		said[i] = f.items[i].told()
-	}
 	a := fetchAnswer{fetch: f}
 	var include []bool
-	a.resp.SessionID, include = f.visit.close(said)
+	a.resp.SessionID, include = f.visit.close(f.items)
 	a.resp.SetVersion(f.r.Version())
 	a.layOut(include)
 	parts, size := protocol.FetchParts(f.r.Header.CorrelationID, &a.resp, a.records)
@@ -48,7 +44,7 @@ func refusedPartition(index int32, code protocol.Code) kmsg.FetchResponseTopicPa
 
 // told is what the answer says, as far as the session cares.
 func (it *fetched) told() told {
-	t := told{key: it.key, highWatermark: it.read.HighWatermark, logStart: it.read.LogStart,
+	t := told{highWatermark: it.read.HighWatermark, logStart: it.read.LogStart,
 		hasRecords: it.read.Slice.Bytes > 0, always: it.read.Diverging != nil}
 	if it.refused != nil || it.err != nil {
 		t.highWatermark, t.logStart, t.failed = -1, -1, true

@@ -83,16 +83,9 @@ type wanted struct {
 	logStart           int64 // the follower's
 }
 
-// askedPartition is a partition of a request.
-type askedPartition struct {
-	key  partitionKey
-	want wanted
-}
-
-// told is what the answer to a partition says, as far as sessions care. Of one that failed the positions are -1, so that
+// told is what the answer says of a partition, as far as sessions care. Of one that failed the positions are -1, so that
 // its recovery is told too.
 type told struct {
-	key                     partitionKey
 	highWatermark, logStart int64
 	failed                  bool
 	hasRecords              bool
@@ -104,7 +97,7 @@ type sessionRequest struct {
 	id, epoch int32
 	follower  bool
 	byID      bool
-	asked     []askedPartition
+	asked     []fetched // key and want
 	forgotten []partitionKey
 }
 
@@ -125,10 +118,10 @@ func NewFetchSessions(slots int, now func() time.Time) *FetchSessions {
 
 const sessionClosing = -1
 
-// open takes a request into its session and lists what it fetches, in order.
+// open takes a request into its session and lists what it fetches, in order: the list is the caller's.
 //
 // Errors: FetchSessionIDNotFound, InvalidFetchSessionEpoch, FetchSessionTopicIDError.
-func (c *FetchSessions) open(q sessionRequest) (v visit, list []askedPartition, err error) {
+func (c *FetchSessions) open(q sessionRequest) (v visit, list []fetched, err error) {
 	v = visit{sessions: c, request: q}
 	if q.epoch == 0 || q.epoch == sessionClosing {
 		c.forget(q.id)
@@ -159,9 +152,9 @@ func (c *FetchSessions) open(q sessionRequest) (v visit, list []askedPartition, 
 	}
 	s.epoch = nextEpoch(s.epoch)
 	v.session, s.visited = s, true
-	list = make([]askedPartition, len(s.order))
+	list = make([]fetched, len(s.order))
 	for i, p := range s.order {
-		list[i] = askedPartition{p.key, p.want}
+		list[i].key, list[i].want = p.key, p.want
 	}
 	return v, list, nil
 }
@@ -176,7 +169,8 @@ func nextEpoch(epoch int32) int32 {
 
 // update takes what changed: partitions asked for anew or otherwise, and those forgotten. mu is held.
 func (s *session) update(q sessionRequest) {
-	for _, a := range q.asked {
+	for i := range q.asked {
+		a := &q.asked[i]
 		if p := s.partitions[a.key]; p != nil {
 			p.want = a.want
 			continue
@@ -209,9 +203,9 @@ func (s *session) keep(wanted func(*remembered) bool) {
 	s.order = kept
 }
 
-// close ends the visit with what the answer says of each partition. It returns the session id to answer, and which
-// partitions: include is nil for all.
-func (v *visit) close(all []told) (id int32, include []bool) {
+// close ends the visit with the partitions as they are to be answered. It returns the session id to answer, and which of
+// them: include is nil for all.
+func (v *visit) close(all []fetched) (id int32, include []bool) {
 	if s := v.session; s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -235,11 +229,11 @@ func (v *visit) abandon() {
 
 // answer picks what to tell: what is not as it was told before. Partitions with records go to the end of the order, so
 // that the next answer's bytes begin with others. mu is held.
-func (s *session) answer(all []told) (include []bool) {
+func (s *session) answer(all []fetched) (include []bool) {
 	include = make([]bool, len(all))
-	moved := make([]*remembered, 0, len(all))
-	for i, t := range all {
-		p := s.partitions[t.key]
+	var moved []*remembered
+	for i := range all {
+		p, t := s.partitions[all[i].key], all[i].told()
 		if p == nil {
 			continue
 		}
@@ -261,7 +255,7 @@ func (s *session) answer(all []told) (include []bool) {
 }
 
 // create begins a session with what a first request asked and was told. It returns 0 where there is no room for one.
-func (c *FetchSessions) create(q sessionRequest, all []told) int32 {
+func (c *FetchSessions) create(q sessionRequest, all []fetched) int32 {
 	if len(q.asked) == 0 || namesTooLong(q.asked) {
 		return 0
 	}
@@ -278,7 +272,7 @@ func (c *FetchSessions) create(q sessionRequest, all []told) int32 {
 	return s.id
 }
 
-func namesTooLong(list []askedPartition) bool {
+func namesTooLong(list []fetched) bool {
 	for i := range list {
 		if len(list[i].key.topic) > topicNameBytesMax {
 			return true

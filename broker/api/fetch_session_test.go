@@ -230,14 +230,11 @@ func TestSessionEpochWraps(t *testing.T) {
 // sessionAt opens a session with so many partitions.
 func sessionAt(c *FetchSessions, follower bool, partitions int, topic string) int32 {
 	q := sessionRequest{follower: follower}
-	var said []told
 	for i := range partitions {
-		key := partitionKey{topic: topic, index: int32(i)}
-		q.asked = append(q.asked, askedPartition{key: key})
-		said = append(said, told{key: key})
+		q.asked = append(q.asked, fetched{key: partitionKey{topic: topic, index: int32(i)}})
 	}
-	v, _, _ := c.open(q)
-	id, _ := v.close(said)
+	v, list, _ := c.open(q)
+	id, _ := v.close(list)
 	return id
 }
 
@@ -248,7 +245,7 @@ func TestFetchSessionEviction(t *testing.T) {
 	touch := func(id, epoch int32) error {
 		v, list, err := c.open(sessionRequest{id: id, epoch: epoch})
 		if err == nil {
-			v.close(make([]told, len(list)))
+			v.close(list)
 		}
 		return err
 	}
@@ -297,14 +294,14 @@ func TestFetchSessionsAreBounded(t *testing.T) {
 		t.Error("a session of a name that no topic has")
 	}
 	id := sessionAt(c, false, 1, "t")
-	long := askedPartition{key: partitionKey{topic: string(make([]byte, 250))}}
-	if _, _, err := c.open(sessionRequest{id: id, epoch: 1, asked: []askedPartition{long}}); err != protocol.FetchSessionIDNotFound || c.Len() != 0 {
+	long := fetched{key: partitionKey{topic: string(make([]byte, 250))}}
+	if _, _, err := c.open(sessionRequest{id: id, epoch: 1, asked: []fetched{long}}); err != protocol.FetchSessionIDNotFound || c.Len() != 0 {
 		t.Errorf("such a name entered a session: %v", err)
 	}
 	id = sessionAt(c, false, 1, "t")
-	var many []askedPartition
+	var many []fetched
 	for i := range int32(partitionsMax) {
-		many = append(many, askedPartition{key: partitionKey{topic: "u", index: i}})
+		many = append(many, fetched{key: partitionKey{topic: "u", index: i}})
 	}
 	if _, _, err := c.open(sessionRequest{id: id, epoch: 1, asked: many}); err != protocol.FetchSessionIDNotFound || c.Len() != 0 || c.mu.partitions != 0 {
 		t.Errorf("a session grew beyond the bound: %v", err)
