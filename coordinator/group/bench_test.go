@@ -99,3 +99,51 @@ func BenchmarkHeartbeat(b *testing.B) {
 		})
 	}
 }
+
+// keep is a log that holds on to its batches.
+type keep struct {
+	sink
+	batches []record.Batch
+}
+
+func (l *keep) Append(b record.Batch, epoch int32) (int64, error) {
+	l.batches = append(l.batches, b)
+	return l.sink.Append(b, epoch)
+}
+
+func (l *keep) Batches(int64, int64) iter.Seq2[record.Batch, error] {
+	return func(yield func(record.Batch, error) bool) {
+		for _, b := range l.batches {
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// BenchmarkLoad loads 10,000 commits of 1,000 groups.
+func BenchmarkLoad(b *testing.B) {
+	log := &keep{}
+	served := make(chan struct{}, 1)
+	rt := coordinator.NewRuntime(coordinator.Options[*Machine]{
+		New: func(int32) *Machine { return New(newWorld(b).config) }, Now: time.Now, CommitTimeout: 5 * time.Second,
+		Events: coordinator.Events{Loaded: func(int32, int, time.Duration) { served <- struct{}{} }},
+	})
+	b.Cleanup(rt.Close)
+	rt.Lead(0, 0, log)
+	<-served
+	for i := range 10_000 {
+		r := kmsg.NewPtrOffsetCommitRequest()
+		r.Version, r.Group, r.Generation, r.RetentionTimeMillis = 9, fmt.Sprint("group-", i%1000), -1, -1
+		r.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "topic", Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Partition: int32(i / 1000), Offset: 1}}}}
+		call := &CommitCall{Reply: func(*kmsg.OffsetCommitResponse) {}, Fail: func(c protocol.Code) { b.Fatal(c) }}
+		rt.Do(0, call.Fail, func(m *Machine, now time.Time) coordinator.Step { return m.Commit(now, call, r) })
+	}
+	epoch := int32(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		epoch++
+		rt.Lead(0, epoch, log)
+		<-served
+	}
+}

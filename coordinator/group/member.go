@@ -10,9 +10,9 @@ import (
 )
 
 type (
-	// JoinCall, SyncCall and their kin are requests as the machine keeps them.
+	// JoinCall is a JoinGroup, parked until everybody has joined.
 	JoinCall = coordinator.Call[*kmsg.JoinGroupResponse]
-	// SyncCall is a SyncGroup.
+	// SyncCall is a SyncGroup, parked until the leader has assigned.
 	SyncCall = coordinator.Call[*kmsg.SyncGroupResponse]
 )
 
