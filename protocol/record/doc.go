@@ -4,10 +4,10 @@
 //	batch.go     Batch: a view of one batch, its header fields, the few that may be patched in place
 //	next.go      Next: one batch after the other in a run of bytes
 //	records.go   Record: iterating over a batch's records
-//	walk.go      the walk over every record of a batch without looking below the record header
+//	walk.go      the walk over the lengths of every record of a batch, in a window of fixed size
 //	validate.go  Validate: everything that Produce checks before a batch is appended
 //	rewrite.go   the few batches that cannot be kept as they came: another codec, odd inner offsets
-//	codec.go     compression: gzip, snappy, lz4, zstd, with a cap on what comes out
+//	codec.go     the codecs' names; compress.go, decompress.go: gzip, snappy, lz4 and zstd, with a cap on what comes out
 //	builder.go   Builder: batches for coordinators, tools and tests
 //	control.go   control batches: transaction markers, leader change
 //
