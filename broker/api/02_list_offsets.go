@@ -48,23 +48,48 @@ func ListOffsets(s *Server, r *Request) {
 	case req.IsolationLevel == 1:
 		reader = partition.Committed
 	}
+	twice := namedTwice(req)
 	for i := range req.Topics {
-		if len(req.Topics[i].Partitions) > 0 {
-			resp.Topics = append(resp.Topics, s.listTopicOffsets(r, req, &req.Topics[i], reader))
+		if rt := s.listTopicOffsets(r, req, &req.Topics[i], reader, twice); len(rt.Partitions) > 0 {
+			resp.Topics = append(resp.Topics, rt)
 		}
 	}
 	r.Reply(resp)
 }
 
-func (s *Server) listTopicOffsets(r *Request, req *kmsg.ListOffsetsRequest, t *kmsg.ListOffsetsRequestTopic, reader partition.Reader) kmsg.ListOffsetsResponseTopic {
+type namedPartition struct {
+	topic string
+	index int32
+}
+
+// namedTwice are the partitions that the request names more than once: each is refused, once.
+func namedTwice(req *kmsg.ListOffsetsRequest) (twice map[namedPartition]bool) {
+	var seen repeats[namedPartition]
+	for i := range req.Topics {
+		for j := range req.Topics[i].Partitions {
+			key := namedPartition{req.Topics[i].Topic, req.Topics[i].Partitions[j].Partition}
+			if _, again := seen.before(key); again {
+				if twice == nil {
+					twice = map[namedPartition]bool{}
+				}
+				twice[key] = true
+			}
+		}
+	}
+	return twice
+}
+
+func (s *Server) listTopicOffsets(r *Request, req *kmsg.ListOffsetsRequest, t *kmsg.ListOffsetsRequestTopic, reader partition.Reader, twice map[namedPartition]bool) kmsg.ListOffsetsResponseTopic {
 	rt := kmsg.NewListOffsetsResponseTopic()
 	rt.Topic = t.Topic
 	allowed := s.Allowed(r, security.Describe, security.Topic, t.Topic)
-	var seen repeats[int32]
 	for i := range t.Partitions {
 		p := &t.Partitions[i]
-		if number, again := seen.before(p.Partition); again {
-			rt.Partitions[number] = listedOffset(p.Partition, r.Version(), partition.Position{}, protocol.InvalidRequest)
+		if refused, again := twice[namedPartition{t.Topic, p.Partition}]; again {
+			if refused {
+				twice[namedPartition{t.Topic, p.Partition}] = false // once
+				rt.Partitions = append(rt.Partitions, listedOffset(p.Partition, r.Version(), partition.Position{}, protocol.InvalidRequest))
+			}
 			continue
 		}
 		at, err := partition.Position{}, error(protocol.TopicAuthorizationFailed)

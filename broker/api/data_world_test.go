@@ -100,7 +100,7 @@ func openDataWorldOn(t testing.TB, disk vfs.FS, dir string, image *cluster.Image
 	if w.store, err = logstore.Open(dir, logstore.Options{FS: w.fs, NodeID: testNode, PageCache: c.PageCache()}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.store.Close() })
+	t.Cleanup(func() { _ = w.store.Close() }) // a test may have broken it
 	w.Server = &Server{
 		NodeID: testNode, Authorizer: w.rules, Log: slog.New(slog.DiscardHandler), Now: time.Now, Cluster: w,
 		Endpoint: func(_ *Conn, node int32) (Endpoint, bool) {

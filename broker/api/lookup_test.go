@@ -121,6 +121,9 @@ func TestListOffsetsEpochsAndReplicas(t *testing.T) { // 2, 7, 9
 		twice := listRequest(v, "t", 0, -1)
 		twice.Topics[0].Partitions = append(twice.Topics[0].Partitions, twice.Topics[0].Partitions[0])
 		wantCode(t, listedOne(t, ask[*kmsg.ListOffsetsResponse](w, twice)).ErrorCode, protocol.InvalidRequest)
+		apart := listRequest(v, "t", 0, -1)
+		apart.Topics = append(apart.Topics, apart.Topics[0])
+		wantCode(t, listedOne(t, ask[*kmsg.ListOffsetsResponse](w, apart)).ErrorCode, protocol.InvalidRequest)
 		empty := listRequest(v, "t", 0, -1)
 		empty.Topics[0].Partitions = nil
 		if resp := ask[*kmsg.ListOffsetsResponse](w, empty); len(resp.Topics) != 0 {

@@ -35,7 +35,9 @@ func TestReplicaScripts(t *testing.T) {
 			}
 			got := runScript(t, string(text))
 			if *update {
-				os.WriteFile(name, []byte(got), 0o644)
+				if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
 				return
 			}
 			if got != string(text) {
