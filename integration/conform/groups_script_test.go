@@ -18,7 +18,7 @@ func init() {
 func join(group, member string) *kmsg.JoinGroupRequest {
 	r := kmsg.NewPtrJoinGroupRequest()
 	r.Group, r.MemberID, r.ProtocolType = group, member, "consumer"
-	r.SessionTimeoutMillis, r.RebalanceTimeoutMillis = 10_000, 10_000
+	r.SessionTimeoutMillis, r.RebalanceTimeoutMillis = 60_000, 60_000
 	r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: subscription("group-topic")}}
 	return r
 }
@@ -105,8 +105,9 @@ func groupLifeScript(s *session) {
 func groupErrorsScript(s *session) {
 	m, g := s.joined("errors")
 	joins := func(step string, from int16, change func(*kmsg.JoinGroupRequest)) {
-		s.sweepFrom("join "+step, from, 9, func(int16) kmsg.Request {
-			r := join("errors-join", "")
+		s.sweepFrom("join "+step, from, 9, func(v int16) kmsg.Request {
+			// A group of its own, so that nobody waits for another to rejoin.
+			r := join(fmt.Sprintf("errors-join %s %d", step, v), "")
 			change(r)
 			return r
 		})
@@ -210,7 +211,7 @@ func groupPairScript(s *session) {
 	})
 	s.ask("leader leaves", s.newest(leave("pair", one)))
 	wait()
-	s.ask("list", s.newest(&kmsg.ListGroupsRequest{StatesFilter: []string{"completingrebalance"}}))
+	s.ask("list", s.newest(&kmsg.ListGroupsRequest{StatesFilter: []string{"completingREBALANCE", "nonsense"}}))
 	s.ask("follower leaves", s.newest(leave("pair", two)))
 }
 

@@ -103,7 +103,7 @@ func (n *namer) walkSlice(path string, v, usual reflect.Value, out *[]leaf) {
 		}
 		name := strconv.Itoa(i)
 		if key, sorted := n.keyOf(v.Index(i)); sorted {
-			name = key
+			name = strings.Trim(strconv.Quote(key), `"`) // on one line, whatever a client made of it
 		}
 		for same := 2; taken[name]; same++ { // asked twice, answered twice
 			name = fmt.Sprintf("%s #%d", strings.TrimSuffix(name, fmt.Sprintf(" #%d", same-1)), same)
@@ -175,9 +175,9 @@ func (n *namer) keyOf(v reflect.Value) (string, bool) {
 	case kmsg.OffsetFetchResponseGroup:
 		return e.Group, true
 	case kmsg.DescribeGroupsResponseGroupMember:
-		return n.string("MemberID", e.MemberID), true
+		return strings.Trim(n.string("MemberID", e.MemberID), `"`), true
 	case kmsg.JoinGroupResponseMember:
-		return n.string("MemberID", e.MemberID), true
+		return strings.Trim(n.string("MemberID", e.MemberID), `"`), true
 	case kmsg.DeleteRecordsResponseTopic:
 		return e.Topic, true
 	case kmsg.ListOffsetsResponseTopic:

@@ -190,7 +190,7 @@ func damaged(random *rand.Rand, sound []byte) []byte {
 func TestDecompressionBombs(t *testing.T) {
 	b := attack(t, map[string]string{"message.max.bytes": fmt.Sprint(16 << 20)})
 	b.create("t", 1, nil)
-	b.works("before the attack, long before")
+	b.works("before the attack")
 	const zeros = 256 << 20 // four times what a batch may decompress to
 	var bombs []kmsg.Request
 	for codec := record.Gzip; codec <= record.Zstd; codec++ {

@@ -74,7 +74,7 @@ func (b *target) examine() {
 	if panics, ok := b.metric("ottla_handler_panics_total"); !ok || panics != 0 {
 		b.t.Errorf("%v handlers panicked", panics)
 	}
-	b.works("before")
+	b.works("before a restart")
 	if b.t.Failed() {
 		return
 	}
@@ -86,14 +86,14 @@ func (b *target) examine() {
 		b.t.Error(err)
 		return
 	}
-	b.works("after")
+	b.works("after a restart")
 }
 
 // works creates a topic, produces, consumes in a group and commits, as an ordinary client.
 func (b *target) works(when string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	topic := fmt.Sprintf("works.%s.%d", when, rand.Uint32())
+	topic := fmt.Sprintf("works-%d", rand.Uint64())
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap), kgo.DefaultProduceTopic(topic), kgo.ConsumerGroup(topic),
 		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
 	if err != nil {
@@ -103,7 +103,7 @@ func (b *target) works(when string) {
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	if _, err := admin.CreateTopic(ctx, 2, 1, nil, topic); err != nil {
-		b.t.Errorf("%s a restart: create: %v", when, err)
+		b.t.Errorf("%s: create: %v", when, err)
 		return
 	}
 	const n = 100
@@ -112,7 +112,7 @@ func (b *target) works(when string) {
 		records[i] = kgo.StringRecord(strconv.Itoa(i))
 	}
 	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		b.t.Errorf("%s a restart: produce: %v", when, err)
+		b.t.Errorf("%s: produce: %v", when, err)
 		return
 	}
 	seen := map[string]int{}
@@ -120,13 +120,13 @@ func (b *target) works(when string) {
 		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) { seen[string(r.Value)]++ })
 	}
 	if err := client.CommitUncommittedOffsets(ctx); err != nil {
-		b.t.Errorf("%s a restart: commit: %v", when, err)
+		b.t.Errorf("%s: commit: %v", when, err)
 	}
 	committed := int64(0)
 	offsets, err := admin.FetchOffsets(ctx, topic)
 	offsets.Each(func(o kadm.OffsetResponse) { committed += o.At })
 	if err != nil || len(seen) != n || committed != n {
-		b.t.Errorf("%s a restart: %d of %d records read, %d committed, %v", when, len(seen), n, committed, err)
+		b.t.Errorf("%s: %d of %d records read, %d committed, %v", when, len(seen), n, committed, err)
 	}
 }
 
