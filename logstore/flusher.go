@@ -48,8 +48,8 @@ const (
 
 // Bounds of what page-cache mode leaves unsynced, which is what a restart after a kill may have to read.
 const (
-	maxLazyBytes = 64 << 20
-	maxLazyTotal = 256 << 20
+	maxLazyBytes = 32 << 20
+	maxLazyTotal = 128 << 20
 	maxLazyDelay = time.Second
 )
 

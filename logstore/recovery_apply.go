@@ -86,10 +86,7 @@ func (l *Log) writeTxnIndex(s *segment, txns []AbortedTxn) error {
 
 // applyRestart gives up all segments and makes an empty one.
 func (l *Log) applyRestart(f facts, p plan) error {
-	for _, sf := range f.segments {
-		f.givenUp = append(f.givenUp, sf.base)
-	}
-	if err := l.removeSegments(f.givenUp); err != nil {
+	if err := l.removeSegments(f.segments); err != nil {
 		return err
 	}
 	s := l.newSegment(p.start)
@@ -100,10 +97,7 @@ func (l *Log) applyRestart(f facts, p plan) error {
 
 // applyKeep cuts what is to be cut, durably, and lists the segments.
 func (l *Log) applyKeep(f facts, p plan) error {
-	for _, sf := range slices.Backward(f.segments[p.keep:]) {
-		f.givenUp = append(f.givenUp, sf.base)
-	}
-	if err := l.removeSegments(f.givenUp); err != nil {
+	if err := l.removeSegments(f.segments[p.keep:]); err != nil {
 		return err
 	}
 	for i, sf := range f.segments[:p.keep] {
@@ -144,11 +138,12 @@ func (l *Log) applyKeep(f facts, p plan) error {
 	return err
 }
 
-func (l *Log) removeSegments(bases []int64) error {
-	l.startHeld = len(bases) > 0
-	for _, base := range bases {
+// removeSegments removes files, the last ones first.
+func (l *Log) removeSegments(segments []segmentFacts) error {
+	l.startHeld = len(segments) > 0
+	for _, sf := range slices.Backward(segments) {
 		for _, ext := range []string{logExt, indexExt, timeIndexExt, txnIndexExt} {
-			if err := removeFile(l.store.fs, join(l.dir, segmentName(base, ext))); err != nil {
+			if err := removeFile(l.store.fs, join(l.dir, segmentName(sf.base, ext))); err != nil {
 				return err
 			}
 		}
@@ -229,6 +224,9 @@ func (l *Log) loadProducers(end, durable int64) error {
 			}
 			return err
 		})
+		if err != nil && i+1 < len(l.segments) && l.segments[i+1].base <= l.logStart.Load() {
+			err = nil // nobody may read the segment any more
+		}
 		if err == nil && len(aborted) > 0 {
 			err = l.writeTxnIndex(s, aborted)
 		}

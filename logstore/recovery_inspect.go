@@ -38,7 +38,6 @@ type facts struct {
 	snapshots  []int64  // offsets, ascending
 	syncFailed bool     // syncFailedName is there
 	segments   []segmentFacts
-	givenUp    []int64 // bases of segments that do not matter any more
 
 	epochs    leaderEpochs // of the file
 	epochsErr error
@@ -64,7 +63,7 @@ type segmentFacts struct {
 	badBelow  bool  // ... and lies below the recovery point
 	badOffset int64 // an offset that the bad bytes may have held
 	epochs    []epochEntry
-	aborted   []AbortedTxn // by markers at or above the recovery point
+	aborted   []AbortedTxn // by markers that are looked at as a whole
 	// indexesDiffer: the files do not say what the batches do. Of a sealed segment; the last one's are resumed.
 	indexesDiffer bool
 }
@@ -175,17 +174,19 @@ func (f *facts) verifiedFrom() int64 { return max(f.promised(), f.logStart) }
 // matters: of a log that was closed cleanly, over those after the last index entry. If no producer snapshot is as new as
 // that, it begins where one is, for the producers.
 func (l *Log) inspectSegments(f *facts) (err error) {
-	f.dropGivenUp()
 	if len(f.segments) == 0 {
 		return nil
 	}
-	from := f.verifiedFrom()
-	if f.producers, f.txns, f.damaged, err = l.loadSnapshot(f.segments[0].base, f.promised()); err != nil {
+	if f.producers, f.txns, f.damaged, err = l.loadSnapshot(f.segments[0].base, f.verifiedFrom()); err != nil {
 		return err
 	}
+	from := f.verifiedFrom()
 	first := f.segmentAt(from)
 	for i := f.segmentAt(f.producers.end); i < first; i++ {
-		if err := l.inspectProducers(f, i); err != nil {
+		// Of segments below the log start a crash may have left anything: some were about to be deleted, or were and
+		// came back. What they can still tell of producers is welcome.
+		givenUp := f.segments[i+1].base <= f.logStart
+		if err := l.inspectProducers(f, &f.segments[i]); err != nil && !givenUp {
 			return err
 		}
 	}
@@ -208,15 +209,6 @@ func (l *Log) inspectSegments(f *facts) (err error) {
 		next = f.segments[i].next
 	}
 	return nil
-}
-
-// dropGivenUp forgets segments wholly below the log start after a crash. They were about to be deleted, or were, and
-// came back; nothing is said about what is in them.
-func (f *facts) dropGivenUp() {
-	for !f.clean && len(f.segments) > 1 && f.segments[1].base <= f.logStart {
-		f.givenUp = append(f.givenUp, f.segments[0].base)
-		f.segments = f.segments[1:]
-	}
 }
 
 // segmentAt is the index of the segment that offset belongs to, 0 if it lies below all.
@@ -255,8 +247,7 @@ func (l *Log) compareIndexes(sf *segmentFacts) error {
 }
 
 // inspectProducers walks over a segment below those that are verified, for the producers' state.
-func (l *Log) inspectProducers(f *facts, i int) error {
-	sf := &f.segments[i]
+func (l *Log) inspectProducers(f *facts, sf *segmentFacts) error {
 	s := l.newSegment(sf.base)
 	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: math.MaxInt64, position: sf.bytes})
 	if err != nil {
@@ -296,7 +287,7 @@ func (f *facts) replay(sf *segmentFacts, file io.ReaderAt, h header) error {
 		return nil
 	}
 	ended, isEnd, err := replayBatch(file, h, f.producers, f.txns)
-	if isEnd && ended.aborted && ended.LastOffset >= f.promised() {
+	if isEnd && ended.aborted && ended.LastOffset >= f.verifiedFrom() {
 		sf.aborted = append(sf.aborted, ended.AbortedTxn)
 	}
 	return err

@@ -45,8 +45,8 @@ func (l *Log) advanceLogStart(to int64) (moved bool) {
 // ApplyRetention deletes the oldest segments: those wholly below the log start, and those that retention.ms or
 // retention.bytes give up. Nothing at or above the high watermark goes. It forgets expired producers.
 //
-// The new log start is durable before the first file goes: a crash may leave any of them, and they are known to be
-// given up.
+// The new log start, and what is known of producers there, is durable before the first file goes: a crash may leave any
+// of them, and they are known to be given up.
 func (l *Log) ApplyRetention(nowMs int64) error {
 	if l.Err() != nil {
 		return nil // it is known
@@ -59,12 +59,88 @@ func (l *Log) ApplyRetention(nowMs int64) error {
 	l.appendMu.Lock()
 	if l.Err() == nil {
 		l.producers.expire(nowMs, l.store.producerExpirationMs)
-		if n > 0 {
-			err = l.deleteOldest(n, start, why, config)
-		}
+	}
+	var old []*segment
+	if n > 0 {
+		old, err = l.giveUp(n, start, config)
 	}
 	l.appendMu.Unlock()
-	return errors.Join(err, l.releaseStart())
+	if err != nil || len(old) == 0 {
+		return errors.Join(err, l.releaseStart())
+	}
+	if err := errors.Join(l.store.checkpoints.writeLogStarts(l, false), l.keepProducers(old)); err != nil {
+		return l.storageError(err)
+	}
+	l.deleteGivenUp(old, start, why, config)
+	return l.releaseStart()
+}
+
+// giveUp moves the log start behind the first n segments. If they are all, a new one is made first.
+func (l *Log) giveUp(n int, start int64, config LogConfig) (old []*segment, err error) {
+	if l.Err() != nil || n > len(l.segments) || start > l.highWatermark.Load() {
+		return nil, nil // a truncation came in between
+	}
+	if n == len(l.segments) {
+		if l.end.Load() != start {
+			return nil, nil // appended to meanwhile: next time
+		}
+		if _, err := l.roll(start, config); err != nil {
+			return nil, err
+		}
+	}
+	l.advanceLogStart(start)
+	return slices.Clone(l.segments[:n]), nil
+}
+
+// keepProducers makes durable what the segments to be deleted are still needed for: the producers' state after them. It
+// stands in the snapshot that was taken when the last of them was sealed. If that is not there, one of the state now
+// does it, with a recovery point as new.
+func (l *Log) keepProducers(old []*segment) error {
+	l.mu.Lock()
+	i := l.segmentAt(old[len(old)-1].base)
+	base, dir := l.segments[min(i+1, len(l.segments)-1)].base, l.dir
+	l.mu.Unlock()
+	name := join(dir, segmentName(base, snapshotExt))
+	data, err := readFile(l.store.fs, name)
+	if err == nil {
+		_, _, err = parseSnapshot(data, base)
+	}
+	if err == nil {
+		return errors.Join(syncFile(l.store.fs, name), l.store.fs.SyncDir(dir))
+	}
+	l.appendMu.Lock()
+	end := l.end.Load()
+	l.takeSnapshot(end)
+	l.appendMu.Unlock()
+	return errors.Join(
+		syncFile(l.store.fs, join(dir, segmentName(end, snapshotExt))),
+		l.store.fs.SyncDir(dir),
+		l.Flush(),
+		l.store.checkpoints.write([]*Log{l}),
+		l.store.syncRoot())
+}
+
+// deleteGivenUp deletes segments that nobody may read any more.
+func (l *Log) deleteGivenUp(old []*segment, start int64, why string, config LogConfig) {
+	l.appendMu.Lock()
+	defer l.appendMu.Unlock()
+	n, bytes := len(old), int64(0)
+	if n >= len(l.segments) || !slices.Equal(old, l.segments[:n]) {
+		return // truncated or deleted meanwhile
+	}
+	l.mu.Lock()
+	l.segments = slices.Delete(l.segments, 0, n)
+	l.startHeld = true
+	for _, s := range old {
+		bytes += s.size
+	}
+	l.mu.Unlock()
+	if err := l.deleteFiles(old, time.Duration(max(config.FileDeleteDelayMs, 0))*time.Millisecond); err != nil {
+		l.store.failed("deleting segments of "+l.tp.String(), err)
+	}
+	if f := l.store.events.Deleted; f != nil {
+		f(l.tp, n, bytes, start, why)
+	}
 }
 
 // releaseStart makes the deletion of segments durable: from then on the first one's name says where the log starts.
@@ -170,41 +246,6 @@ func (l *Log) expired(s oldSegment, beforeMs int64) (bool, error) {
 		return false, err
 	}
 	return info.ModTime().UnixMilli() < beforeMs, nil
-}
-
-// deleteOldest deletes n segments. If that is all, a new one is made first. The caller holds appendMu.
-func (l *Log) deleteOldest(n int, start int64, why string, config LogConfig) error {
-	if n > len(l.segments) || start > l.highWatermark.Load() {
-		return nil // a truncation came in between
-	}
-	if n == len(l.segments) {
-		if l.end.Load() != start {
-			return nil // appended to meanwhile: next time
-		}
-		if _, err := l.roll(start, config); err != nil {
-			return err
-		}
-	}
-	l.advanceLogStart(start)
-	if err := l.store.checkpoints.writeLogStarts(l, false); err != nil {
-		return l.storageError(err)
-	}
-	l.mu.Lock()
-	old := slices.Clone(l.segments[:n])
-	l.segments = slices.Delete(l.segments, 0, n)
-	l.startHeld = true
-	bytes := int64(0)
-	for _, s := range old {
-		bytes += s.size
-	}
-	l.mu.Unlock()
-	if err := l.deleteFiles(old, time.Duration(max(config.FileDeleteDelayMs, 0))*time.Millisecond); err != nil {
-		l.store.failed("deleting segments of "+l.tp.String(), err)
-	}
-	if f := l.store.events.Deleted; f != nil {
-		f(l.tp, n, bytes, start, why)
-	}
-	return nil
 }
 
 // deleteFiles renames the files of segments that the log has let go of, and removes them after the delay. Slices that
