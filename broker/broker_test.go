@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -118,6 +119,41 @@ func TestProduceConsumeCommitRestart(t *testing.T) {
 				t.Errorf("resumed with %d records, first %q, last %q", len(values), values[0], values[len(values)-1])
 			}
 		})
+	}
+}
+
+func TestMetricsTellOfTheStore(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	c, err := config.New(map[config.Key]string{config.Listeners: "PLAINTEXT://localhost:0", config.LogDirs: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(Options{Config: c, Log: slog.New(slog.DiscardHandler), Registry: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, b) })
+	produce(t, client(t, b, kgo.AllowAutoTopicCreation()), 0, 10)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		if f.GetHelp() == "" {
+			t.Errorf("%s has no sentence", f.GetName())
+		}
+		for _, m := range f.GetMetric() {
+			got[f.GetName()] += m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	for _, name := range []string{"ottla_partitions", "ottla_log_bytes", "ottla_log_flush_seconds", "ottla_requests_total", "ottla_connections", "ottla_sent_bytes_total", "ottla_received_bytes_total"} {
+		if got[name] == 0 {
+			t.Errorf("%s is 0 after records were produced", name)
+		}
+	}
+	if got["ottla_offline_partitions"] != 0 {
+		t.Errorf("%v partitions are offline", got["ottla_offline_partitions"])
 	}
 }
 

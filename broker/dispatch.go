@@ -15,6 +15,7 @@ import (
 // As in Kafka, there is no error response for what cannot be understood: an unknown key, a version that is not served and
 // a body that does not parse end the connection. Only ApiVersions answers a version that it does not know (KIP-511).
 func (f *front) dispatch(ex *exchange) {
+	f.metrics.received.Add(float64(len(ex.frame.Bytes())))
 	header, body, err := protocol.ParseHeader(ex.frame.Bytes())
 	ex.correlationID = header.CorrelationID
 	if err != nil && header.Key == protocol.ApiVersionsKey && errors.Is(err, protocol.UnsupportedVersion) {

@@ -12,7 +12,7 @@
 //	exchange.go    one request and the place of its answer;  send*.go: bytes and file ranges onto the socket
 //	pace.go        how slow a client may be in the midst of a request or an answer
 //	dispatch.go    from a frame to its handler
-//	metrics.go     what is counted;  events.go: what is logged;  complaints.go: how much of it clients can cause
+//	metrics.go     what the network side counts;  store_metrics.go: what the data directory does;  events.go: what is logged;  complaints.go: how much of it clients can cause
 //
 // Below it: api, one file an API; partition, one replica; security, who may do what.
 //

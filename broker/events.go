@@ -6,18 +6,24 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ottla/ottla/broker/partition"
 	"github.com/ottla/ottla/logstore"
 )
 
-// storeEvents turns what happens to files into log lines.
+// storeEvents turns what happens to files into metrics and log lines.
 func (b *Broker) storeEvents() logstore.Events {
+	m := newStoreMetrics(b.registry)
 	return logstore.Events{
+		Flushed: func(_ logstore.TopicPartition, _ int64, took time.Duration) {
+			m.flushes.Observe(took.Seconds())
+		},
 		Recovered: func(tp logstore.TopicPartition, recoveryPoint, end, bytes int64) {
 			b.log.Debug("recovered", at(tp), "recoveryPoint", recoveryPoint, "end", end, "bytesRead", bytes)
 		},
 		Truncated: func(tp logstore.TopicPartition, end, bytes int64, why string) {
+			m.cut.Add(float64(bytes))
 			level := slog.LevelWarn
 			if bytes == 0 {
 				level = slog.LevelDebug
@@ -28,6 +34,7 @@ func (b *Broker) storeEvents() logstore.Events {
 			b.log.Debug("rolled a segment", at(tp), "baseOffset", base)
 		},
 		Deleted: func(tp logstore.TopicPartition, segments int, bytes, start int64, why string) {
+			m.deleted.Add(float64(bytes))
 			b.log.Info("deleted segments", at(tp), "segments", segments, "bytes", bytes, "logStart", start, "why", why)
 		},
 		IndexRebuilt: func(tp logstore.TopicPartition, file, why string) {
@@ -40,6 +47,7 @@ func (b *Broker) storeEvents() logstore.Events {
 			b.log.Warn("left alone what is not ours in the data directory", "path", path)
 		},
 		Failed: func(what string, err error) {
+			m.failures.Inc()
 			b.log.Error("could not write; trying again later, no record is at risk", "what", what, "error", err)
 		},
 	}

@@ -28,6 +28,7 @@ func (b *Broker) build() error {
 	b.partitions = partition.NewSet(partition.Options{
 		Store: b.store, NodeID: b.static.NodeID(), Config: b.config.Load, Events: b.partitionEvents(),
 	})
+	b.registerGauges()
 	b.groups = b.newGroups()
 	table := newTable()
 	b.server = b.newServer(table)

@@ -1,0 +1,53 @@
+package broker
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// storeMetrics is what the data directory counts.
+type storeMetrics struct {
+	flushes  prometheus.Histogram
+	failures prometheus.Counter
+	deleted  prometheus.Counter
+	cut      prometheus.Counter
+}
+
+func newStoreMetrics(reg prometheus.Registerer) *storeMetrics {
+	m := &storeMetrics{
+		flushes: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "ottla_log_flush_seconds",
+			Help: "Seconds that one flush of one log took. Acks wait for it with log.durability=fsync.", Buckets: prometheus.ExponentialBuckets(0.0001, 3, 10)}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "ottla_store_failures_total",
+			Help: "Writes beside the logs themselves that failed and are tried again: checkpoints, indexes, removals."}),
+		deleted: prometheus.NewCounter(prometheus.CounterOpts{Name: "ottla_log_deleted_bytes_total", Help: "Bytes of segments given up to retention or DeleteRecords."}),
+		cut:     prometheus.NewCounter(prometheus.CounterOpts{Name: "ottla_log_cut_bytes_total", Help: "Bytes cut off the ends of logs: torn tails at start."}),
+	}
+	reg.MustRegister(m.flushes, m.failures, m.deleted, m.cut)
+	return m
+}
+
+// registerGauges registers what is looked up in the open store when somebody asks.
+func (b *Broker) registerGauges() {
+	b.registry.MustRegister(
+		gauge("ottla_partitions", "Partitions that this broker holds.", func() float64 { return float64(len(b.store.All())) }),
+		gauge("ottla_offline_partitions", "Partitions whose log cannot be trusted and answers KAFKA_STORAGE_ERROR. Anything but 0 needs a person.", b.offlinePartitions),
+		gauge("ottla_log_bytes", "Bytes of all segments.", b.logBytes),
+	)
+}
+
+func gauge(name, help string, f func() float64) prometheus.GaugeFunc {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+}
+
+func (b *Broker) offlinePartitions() (n float64) {
+	for _, l := range b.store.All() {
+		if l.Err() != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *Broker) logBytes() (n float64) {
+	for _, l := range b.store.All() {
+		n += float64(l.Size())
+	}
+	return n
+}
