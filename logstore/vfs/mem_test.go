@@ -438,6 +438,39 @@ func TestMemLock(t *testing.T) {
 	}
 }
 
+func TestMemMisuse(t *testing.T) {
+	m := NewMem(func() time.Time { return time.Unix(5, 0) })
+	f := create(t, m, "a", "x")
+	if info, _ := f.Stat(); !info.ModTime().Equal(time.Unix(5, 0)) || info.Mode() != 0o644 {
+		t.Errorf("%v %v", info.ModTime(), info.Mode())
+	}
+	if _, ok := f.Fd(); ok || f.Name() != "a" {
+		t.Errorf("descriptor %t, name %s", ok, f.Name())
+	}
+	r, err := m.Open("a")
+	must(t, err)
+	b := make([]byte, 1)
+	errs := map[string]error{}
+	_, errs["read before the start"] = f.ReadAt(b, -1)
+	_, errs["write before the start"] = f.WriteAt(b, -1)
+	errs["truncate to less than nothing"] = f.Truncate(-1)
+	_, errs["write to a file open for reading"] = r.WriteAt(b, 0)
+	must(t, f.Close())
+	_, errs["read of a closed file"] = f.ReadAt(b, 0)
+	_, errs["write of a closed file"] = f.WriteAt(b, 0)
+	errs["sync of a closed file"] = f.Sync()
+	errs["second close"] = f.Close()
+	errs["sync of a directory that is not there"] = m.SyncDir("d")
+	errs["sync of a file's names"] = m.SyncDir("a")
+	must(t, m.MkdirAll("d", 0o755))
+	errs["rename to another directory"] = m.Rename("a", "d/a")
+	for what, err := range errs {
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+}
+
 func BenchmarkMemCrashClone(b *testing.B) {
 	m := NewMem(nil)
 	m.MkdirAll("topic-0", 0o755)

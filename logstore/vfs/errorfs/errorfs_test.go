@@ -169,3 +169,36 @@ func TestOnOpSeesEveryOperation(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestRulesComeAndGo(t *testing.T) {
+	f := New(vfs.NewMem(nil))
+	if got := script(f, "open:a sync:a"); got != "ok ok" || len(f.Fired()) != 0 {
+		t.Fatal(got, f.Fired())
+	}
+	f.Add("sync of a #1 -> EIO") // counts from now
+	if got := script(f, "open:a sync:a sync:a"); got != "ok EIO ok" || strings.Join(f.Fired(), ",") != "sync of a #1 -> EIO: sync a 0" {
+		t.Fatal(got, f.Fired())
+	}
+	f.Add("any of * -> EIO")
+	f.Clear()
+	if got := script(f, "mkdir:d open:d/a write:d/a truncate:d/a chtimes:d/a fstat:d/a stat:d/a list:d sync:d/a syncdir:d rename:d/a remove:d/a.new removeall:d lock:l usage:/"); strings.Contains(got, "EIO") {
+		t.Fatal(got)
+	}
+}
+
+func TestDropCacheReachesTheFile(t *testing.T) {
+	f := New(vfs.NewMem(nil), "sync of a -> EIO")
+	file, err := f.OpenFile("a", os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.WriteAt([]byte("lost"), 0)
+	file.Sync()
+	vfs.DropCache(file)
+	if info, _ := file.Stat(); info.Size() != 0 {
+		t.Errorf("%d bytes", info.Size())
+	}
+	if r, err := f.Open("a"); err != nil || r.Name() != "a" {
+		t.Errorf("%v", err)
+	}
+}
