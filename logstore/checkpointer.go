@@ -18,6 +18,8 @@ type checkpointer struct {
 	// Log.appendMu.
 	writing sync.Mutex
 	points  map[TopicPartition]int64 // what recovery-point-offset-checkpoint says
+	// gone are deleted partitions that the checkpoints may still name: of a new one of that name it would be untrue.
+	gone map[TopicPartition]bool
 
 	mu          sync.Mutex // the last lock taken
 	touched     []*Log     // that moved since the last run
@@ -103,7 +105,31 @@ func (c *checkpointer) write(logs []*Log) error {
 		c.points[l.tp] = point
 	}
 	// The names need no sync: what a power cut brings back is as true, only older.
-	return errors.Join(append(errs, c.writePoints(), c.writeHighWatermarks())...)
+	errs = append(errs, c.writePoints(), c.writeHighWatermarks())
+	if len(c.gone) > 0 {
+		errs = append(errs, c.forgetGone())
+	}
+	return errors.Join(errs...)
+}
+
+// forgetGone writes checkpoints that do not name deleted partitions. writing is held.
+func (c *checkpointer) forgetGone() error {
+	if err := errors.Join(c.writePoints(), c.writeHighWatermarks(), c.writeStarts()); err != nil {
+		return err
+	}
+	clear(c.gone)
+	return nil
+}
+
+// forget makes sure that the checkpoints do not say of a new partition what held for a deleted one of its name. Nothing
+// else does before the next run, and a kill may come first.
+func (c *checkpointer) forget(tp TopicPartition) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if !c.gone[tp] {
+		return nil
+	}
+	return c.forgetGone()
 }
 
 func (c *checkpointer) writePoints() error {
@@ -133,12 +159,14 @@ func (c *checkpointer) lower(l *Log, to int64) error {
 	l.cutting = to
 	l.synced = min(l.synced, to)
 	l.mu.Unlock()
-	if c.points[l.tp] <= to {
+	old := c.points[l.tp]
+	if old <= to {
 		return nil
 	}
 	c.points[l.tp] = to
 	err := errors.Join(c.writePoints(), c.store.syncRoot())
 	if err != nil {
+		c.points[l.tp] = old // what the file says, perhaps
 		l.mu.Lock()
 		l.cutting = math.MaxInt64
 		l.mu.Unlock()

@@ -58,7 +58,10 @@ func parseCheckpoint(data []byte, line func(fields []string) error) error {
 	return nil
 }
 
-// readOffsets reads an offset checkpoint. A missing file is empty.
+// errBadCheckpoint is the error for a checkpoint that is there and is not one.
+var errBadCheckpoint = errors.New("damaged checkpoint")
+
+// readOffsets reads an offset checkpoint, nil if there is none.
 func readOffsets(fsys vfs.FS, name string) (map[TopicPartition]int64, error) {
 	data, err := readFile(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,7 +88,7 @@ func readOffsets(fsys vfs.FS, name string) (map[TopicPartition]int64, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%w %s: %w", errBadCheckpoint, name, err)
 	}
 	return offsets, nil
 }

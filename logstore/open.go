@@ -62,7 +62,10 @@ func (s *Store) open(o Options) error {
 	if err := s.identify(o, len(found.partitions)); err != nil {
 		return err
 	}
-	known := s.readCheckpoints()
+	known, err := s.readCheckpoints()
+	if err != nil {
+		return err
+	}
 	if s.clean, err = s.takeMarker(); err != nil {
 		return err
 	}
@@ -75,6 +78,13 @@ func (s *Store) open(o Options) error {
 		s.logs[tp] = s.newLog(tp)
 		if point, ok := known.points[tp]; ok {
 			s.checkpoints.points[tp] = point
+		}
+	}
+	for _, named := range []map[TopicPartition]int64{known.points, known.starts} {
+		for tp := range named {
+			if s.logs[tp] == nil {
+				s.checkpoints.gone[tp] = true
+			}
 		}
 	}
 	for _, dir := range found.deleted {
@@ -204,22 +214,22 @@ type checkpoints struct {
 	cleaned map[TopicPartition]int64
 }
 
-// readCheckpoints reads them. Each is a shortcut: without it a log is read as a whole.
-func (s *Store) readCheckpoints() (c checkpoints) {
-	read := func(name string) (map[TopicPartition]int64, bool) {
+// readCheckpoints reads them. Each is a shortcut: if it is missing or damaged, logs are read as a whole. A disk that
+// does not answer is another matter.
+func (s *Store) readCheckpoints() (c checkpoints, err error) {
+	for name, into := range map[string]*map[TopicPartition]int64{
+		recoveryPointName: &c.points, logStartName: &c.starts, highWatermarkName: &c.marks, cleanerName: &c.cleaned,
+	} {
 		offsets, err := readOffsets(s.fs, join(s.dir, name))
-		if err != nil {
+		if errors.Is(err, errBadCheckpoint) {
 			s.failed("reading a checkpoint, which is done without", err)
+		} else if err != nil {
+			return c, fmt.Errorf("data directory %s: %w", s.dir, err)
 		}
-		return offsets, offsets != nil
+		*into = offsets
 	}
-	var ok bool
-	c.points, ok = read(recoveryPointName)
-	c.noPoints = !ok
-	c.starts, _ = read(logStartName)
-	c.marks, _ = read(highWatermarkName)
-	c.cleaned, _ = read(cleanerName)
-	return c
+	c.noPoints = c.points == nil
+	return c, nil
 }
 
 // takeMarker tells whether the directory was closed cleanly, and makes sure that nobody will think so again.

@@ -31,6 +31,8 @@ type producer struct {
 	batches [retainedBatches]producedBatch
 	first   int8
 	count   int8
+	// headless: the first that was seen of it is a marker. Its batches were deleted, and any may follow.
+	headless bool
 }
 
 type producedBatch struct {
@@ -74,6 +76,7 @@ func (p *producer) add(b producedBatch) {
 	}
 	p.batches[(p.first+p.count)%retainedBatches] = b
 	p.count++
+	p.headless = false
 }
 
 func (p *producer) setEpoch(epoch int16) {
@@ -142,6 +145,9 @@ func (p *producer) checkSequence(b record.Batch, id, offset int64) error {
 		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
 			"producer %d begins epoch %d with sequence %d at offset %d: it must begin with 0", id, b.ProducerEpoch(), first, offset)
 	}
+	if p.headless {
+		return nil
+	}
 	if expected := record.AddSequence(p.lastSequence(), 1); first != expected && p.epoch != record.NoProducerEpoch {
 		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
 			"producer %d sends sequence %d at offset %d after %d: %d is missing or was repeated too late", id, first, offset, p.lastSequence(), expected)
@@ -160,6 +166,7 @@ func (s *producerState) apply(b record.Batch, m marker, txns *transactions) (end
 	p := s.producers[id]
 	if p == nil {
 		p = newProducer()
+		p.headless = b.IsControl()
 		s.producers[id] = p
 	}
 	p.setEpoch(b.ProducerEpoch())

@@ -31,10 +31,10 @@ func (s *Slice) Release() {
 //
 // Errors: OffsetOutOfRange outside [LogStart, End]; KafkaStorageError offline or for bytes that cannot be a batch.
 func (l *Log) Read(offset int64, maxBytes int, upTo int64, minOne bool) (Slice, error) {
-	if err := l.Err(); err != nil {
-		return Slice{}, err
-	}
 	for {
+		if err := l.Err(); err != nil { // asked each time: a deleted log's segments are gone for good
+			return Slice{}, err
+		}
 		slice, err := l.read(offset, maxBytes, min(upTo, l.flushed.Load()), minOne)
 		if !errors.Is(err, errMoved) {
 			return slice, err

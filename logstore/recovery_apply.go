@@ -310,8 +310,8 @@ func (l *Log) cutTxnIndexes(durable int64) error {
 // makeDurable syncs what a crash left above durable: only then does it count. In page-cache mode the flusher does it
 // in its time. After a failed sync the kernel may believe that it has: what is there is written once more.
 func (l *Log) makeDurable(durable int64, syncFailed bool) error {
-	l.synced = l.end.Load()
-	if durable >= l.synced && !syncFailed {
+	l.synced = min(durable, l.end.Load())
+	if l.synced == l.end.Load() && !syncFailed {
 		return nil
 	}
 	newNames := l.newborn || l.startHeld
@@ -339,7 +339,6 @@ func (l *Log) makeDurable(durable int64, syncFailed bool) error {
 	}
 	l.dirDirty = newNames
 	if !l.config.durable() && !syncFailed {
-		l.synced = durable
 		return nil
 	}
 	if syncFailed {
@@ -353,8 +352,11 @@ func (l *Log) makeDurable(durable int64, syncFailed bool) error {
 	} else if newNames || syncFailed {
 		err = l.store.fs.SyncDir(l.dir)
 	}
-	l.dirDirty, l.newborn = false, false
-	return err
+	if err != nil {
+		return err
+	}
+	l.dirDirty, l.newborn, l.synced = false, false, l.end.Load()
+	return nil
 }
 
 // rewrite writes a file's bytes over themselves, so that the kernel knows again that they are to be written.

@@ -83,9 +83,9 @@ func (s *Store) inspect(l *Log, known checkpoints) (f facts, err error) {
 	if err := s.list(&f); err != nil {
 		return f, err
 	}
-	if data, err := readFile(s.fs, join(f.dir, partitionName)); err == nil {
+	if data, err := readFile(s.fs, join(f.dir, partitionName)); err == nil && len(bytes.Trim(data, "\x00")) > 0 {
 		f.topicID, f.topicIDErr = parsePartitionMetadata(data)
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		f.topicIDErr = err
 	}
 	if data, err := readFile(s.fs, join(f.dir, epochsName)); err == nil {
@@ -185,9 +185,16 @@ func (l *Log) inspectSegments(f *facts) (err error) {
 	for i := f.segmentAt(f.producers.end); i < first; i++ {
 		// Of segments below the log start a crash may have left anything: some were about to be deleted, or were and
 		// came back. What they can still tell of producers is welcome.
-		givenUp := f.segments[i+1].base <= f.logStart
-		if err := l.inspectProducers(f, &f.segments[i]); err != nil && !givenUp {
+		// But half of a producer's batches are worse than none: its next one would not follow.
+		next := f.segments[i+1].base
+		givenUp := next <= f.logStart
+		err := l.inspectProducers(f, &f.segments[i])
+		if err != nil && !givenUp {
 			return err
+		}
+		hole := !f.clean && f.producers.end < next && f.producers.end >= f.cleaned
+		if givenUp && (err != nil || hole) {
+			f.producers, f.txns = newProducerState(next), newTransactions()
 		}
 	}
 	next := f.segments[first].base

@@ -27,7 +27,10 @@ func (l *Log) settle() (point int64, err error) {
 	l.mu.Unlock()
 
 	for _, s := range txns {
-		err = errors.Join(err, syncIfThere(l.store.fs, s.path(txnIndexExt)))
+		if err := syncIfThere(l.store.fs, s.path(txnIndexExt)); err != nil {
+			// Not tried again, as with the batches; the next start writes the entries from them.
+			return 0, l.fail("syncing "+s.path(txnIndexExt), err)
+		}
 	}
 	if epochs {
 		err = errors.Join(err, l.writeEpochs())
@@ -38,9 +41,6 @@ func (l *Log) settle() (point int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
-		for _, s := range txns {
-			s.txnsDirty = true
-		}
 		return 0, err
 	}
 	return min(point, l.synced), nil // a truncation may have come in between

@@ -77,7 +77,7 @@ func newStore(dir string, o Options) *Store {
 	if s.flusher.max <= 0 {
 		s.flusher.max = 16
 	}
-	s.checkpoints.store, s.checkpoints.points = s, map[TopicPartition]int64{}
+	s.checkpoints.store, s.checkpoints.points, s.checkpoints.gone = s, map[TopicPartition]int64{}, map[TopicPartition]bool{}
 	return s
 }
 
@@ -142,6 +142,9 @@ func (s *Store) Create(tp TopicPartition, topicID [16]byte, c LogConfig) (*Log, 
 	if l == nil {
 		l = s.newLog(tp)
 		l.topicID = topicID
+		if err := s.checkpoints.forget(tp); err != nil {
+			return nil, l.storageError(err)
+		}
 		if err := l.create(); err != nil {
 			return nil, errors.Join(l.storageError(err), s.fs.RemoveAll(l.dir))
 		}
@@ -229,6 +232,7 @@ func (s *Store) takeAway(tp TopicPartition, suffix string) (l *Log, dir string, 
 	delete(s.logs, tp)
 	s.mu.Unlock()
 	delete(s.checkpoints.points, tp)
+	s.checkpoints.gone[tp] = true
 	gone := protocol.Errorf(protocol.UnknownTopicOrPartition, "%s was deleted", tp)
 	l.offline.Store(&offlineError{gone})
 	l.refuseWaiters(gone)
@@ -311,13 +315,8 @@ func (l *Log) close() error {
 	}
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
-	l.mu.Lock()
-	newborn := l.newborn
-	l.mu.Unlock()
-	if newborn { // nothing was ever appended that would have had it synced
-		if err := l.syncNewborn(l.dir); err != nil {
-			return err
-		}
+	if err := l.bear(); err != nil { // nothing was ever appended that would have done it
+		return err
 	}
 	if !l.changed {
 		return nil

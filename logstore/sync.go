@@ -120,6 +120,17 @@ func (l *Log) runSyncJob(job syncJob) (what string, err error) {
 	return "", nil
 }
 
+// bear is syncNewborn where it has not happened yet. The caller holds appendMu.
+func (l *Log) bear() error {
+	l.mu.Lock()
+	newborn, dir := l.newborn, l.dir
+	l.mu.Unlock()
+	if !newborn {
+		return nil
+	}
+	return l.syncNewborn(dir)
+}
+
 // syncNewborn makes a new partition's directory durable.
 func (l *Log) syncNewborn(dir string) error {
 	return errors.Join(syncIfThere(l.store.fs, join(dir, partitionName)), l.store.fs.SyncDir(dir), l.store.syncRoot())

@@ -59,10 +59,10 @@ type stamped struct {
 // eachSpan visits the segments that have records in [LogStart, min(upTo, Flushed)), with the part of that range which
 // is in them.
 func (l *Log) eachSpan(upTo int64, visit func(v span, file vfs.File, from, upTo int64) (more bool, err error)) error {
-	if err := l.Err(); err != nil {
-		return err
-	}
 	for next, more := l.logStart.Load(), true; more; {
+		if err := l.Err(); err != nil { // asked each time: a deleted log's segments are gone for good
+			return err
+		}
 		l.mu.Lock()
 		limit := min(upTo, l.flushed.Load())
 		next = max(next, l.logStart.Load())

@@ -64,6 +64,9 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 	if err := l.store.checkpoints.lower(l, end); err != nil {
 		return l.storageError(err) // nothing has changed
 	}
+	if err := l.bear(); err != nil {
+		return l.fail("cutting off the log", err)
+	}
 	s, before := l.segments[i], l.Size()
 	l.writeIndexes(s)
 	prefix, err := l.prefixOfCut(s, position, end)
@@ -200,13 +203,8 @@ func (l *Log) restartAt(offset int64) error {
 		return l.storageError(err)
 	}
 	l.changed = true
-	l.mu.Lock()
-	newborn := l.newborn
-	l.mu.Unlock()
-	if newborn {
-		if err := l.syncNewborn(l.dir); err != nil {
-			return l.fail("starting again", err)
-		}
+	if err := l.bear(); err != nil {
+		return l.fail("starting again", err)
 	}
 	old := slices.Clone(l.segments)
 	bytes := l.Size()
@@ -240,7 +238,11 @@ func (l *Log) restartAt(offset int64) error {
 	l.mu.Unlock()
 	l.producers, l.snapshotAt = newProducerState(offset), -1
 	l.txns.replace(newTransactions())
-	if err := errors.Join(l.store.checkpoints.writeEpochs(l), l.store.checkpoints.writeLogStarts(l, true), l.store.fs.SyncDir(l.dir)); err != nil {
+	if err := errors.Join(l.store.checkpoints.writeEpochs(l), l.store.fs.SyncDir(l.dir)); err != nil {
+		return l.fail("starting again", err)
+	}
+	// Only now does the new segment's name say where the log starts.
+	if err := l.store.checkpoints.writeLogStarts(l, true); err != nil {
 		return l.fail("starting again", err)
 	}
 	l.store.checkpoints.note(l, 0)
