@@ -446,34 +446,115 @@ func TestParkFindsWhatCameBetween(t *testing.T) {
 	}
 }
 
+// withFollower creates a topic of one partition, led here and followed by broker 2, in page-cache mode.
+func withFollower(t *testing.T) (w *dataWorld, id cluster.TopicID, follow func(offset, logStart int64) *answer) {
+	w = newDataWorld(t, "log.durability", "pagecache", "min.insync.replicas", "2")
+	w.elsewhere("none") // broker 2
+	w.propose(func(i *cluster.Image, _ time.Time) ([]cluster.Record, error) {
+		records, made := i.CreateTopics([]cluster.NewTopic{{Name: "t", Partitions: -1, ReplicationFactor: -1,
+			Assignments: []cluster.Assignment{{Partition: 0, Replicas: []int32{testNode, 2}}}}}, cluster.Creation{Rand: w.rand})
+		return records, made[0].Err
+	})
+	id = w.Image().Topic("t").ID
+	return w, id, func(offset, logStart int64) *answer {
+		r := newFetch(id, offset, 1, 500)
+		r.ReplicaState.ID = 2
+		r.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
+		r.Topics[0].Partitions[0].LogStartOffset = logStart
+		return w.send(w.connect(), r)
+	}
+}
+
 // TestFollowerLongPoll: a follower waits for the leader's end, not for the high watermark, which waits for the follower.
 func TestFollowerLongPoll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		w := newDataWorld(t, "log.durability", "pagecache")
-		w.elsewhere("none") // broker 2
-		w.propose(func(i *cluster.Image, _ time.Time) ([]cluster.Record, error) {
-			records, made := i.CreateTopics([]cluster.NewTopic{{Name: "t", Partitions: -1, ReplicationFactor: -1,
-				Assignments: []cluster.Assignment{{Partition: 0, Replicas: []int32{testNode, 2}}}}}, cluster.Creation{Rand: w.rand})
-			return records, made[0].Err
-		})
-		id := w.Image().Topic("t").ID
-		follow := func(offset int64) *answer {
-			r := newFetch(id, offset, 1, 500)
-			r.ReplicaState.ID = 2
-			r.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
-			return w.send(w.connect(), r)
-		}
-		poll := follow(0)
+		w, id, follow := withFollower(t)
+		poll := follow(0, 0)
 		produced := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batchOf("a")))
 		if !poll.ready() || produced.ready() {
 			t.Fatalf("the follower was answered: %v, the producer: %v", poll.ready(), produced.ready())
 		}
-		next := follow(1) // it has the record
+		next := follow(1, 0) // it has the record
 		if !produced.ready() {
 			t.Error("the producer still waits")
 		}
 		if d := took(next); d != 500*time.Millisecond {
 			t.Errorf("answered after %s", d)
 		}
+	})
+}
+
+// TestDeleteRecordsWaitsForFollowers until they have deleted, or time is up.
+func TestDeleteRecordsWaitsForFollowers(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w, id, follow := withFollower(t)
+		w.send(w.conn, produceRequest(13, "t", id, 0, 1, batchOf("a", "b")))
+		follow(2, 0)
+		late := w.send(w.conn, deleteRequest(2, "t", 0, 1))
+		if d := took(late); d != time.Second {
+			t.Errorf("answered after %s", d)
+		}
+		p := late.resp.(*kmsg.DeleteRecordsResponse).Topics[0].Partitions[0]
+		if wantCode(t, p.ErrorCode, protocol.RequestTimedOut); p.LowWatermark != 0 {
+			t.Errorf("low watermark %d", p.LowWatermark)
+		}
+		waits := w.send(w.conn, deleteRequest(2, "t", 0, -1))
+		if waits.ready() {
+			t.Fatal("answered before the follower has deleted")
+		}
+		follow(2, 2)
+		if !waits.ready() {
+			t.Fatal("no answer although the follower has deleted")
+		}
+		p = waits.resp.(*kmsg.DeleteRecordsResponse).Topics[0].Partitions[0]
+		if wantCode(t, p.ErrorCode, protocol.None); p.LowWatermark != 2 {
+			t.Errorf("low watermark %d", p.LowWatermark)
+		}
+	})
+}
+
+// TestProduceWithTooFewInSync is 3: before the append it is refused; where the ISR shrinks after it, the answer says so,
+// and the records stay.
+func TestProduceWithTooFewInSync(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w, id, follow := withFollower(t)
+		shrink := func(isr ...int32) {
+			w.propose(func(i *cluster.Image, _ time.Time) ([]cluster.Record, error) {
+				p := i.Partition("t", 0)
+				change := cluster.ISRChange{Topic: id, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch}
+				for _, node := range isr {
+					change.ISR = append(change.ISR, cluster.InSync{ID: node, Epoch: i.Broker(node).Epoch})
+				}
+				r, err := i.AlterPartition(testNode, i.Broker(testNode).Epoch, change)
+				return []cluster.Record{r}, err
+			})
+		}
+		waits := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batchOf("a")))
+		shrink(testNode) // nothing is committed any more
+		if waits.ready() {
+			t.Fatal("answered as committed on one of two")
+		}
+		refused := w.send(w.conn, produceRequest(13, "t", id, 0, -1, batchOf("b")))
+		wantCode(t, answered(t, refused.resp.(*kmsg.ProduceResponse)).ErrorCode, protocol.NotEnoughReplicas)
+		one := w.send(w.conn, produceRequest(13, "t", id, 0, 1, batchOf("c")))
+		if p := answered(t, one.resp.(*kmsg.ProduceResponse)); p.ErrorCode != 0 || p.BaseOffset != 1 {
+			t.Errorf("acks=1: %+v; nothing of the refused one may be in the log", p)
+		}
+		shrink(testNode, 2)
+		follow(2, 0)
+		if !waits.ready() {
+			t.Fatal("no answer although both have it")
+		}
+		wantCode(t, answered(t, waits.resp.(*kmsg.ProduceResponse)).ErrorCode, protocol.None)
+
+		p, err := w.Partitions.Find("t", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := produce{server: w.Server, r: NewRequest(protocol.RequestHeader{Version: 13}, nil, 0, time.Now(), w.conn.Conn, nil)}
+		after.slots = []slot{{to: &target{topic: p.Topic()}, partition: p, answer: &kmsg.ProduceResponseTopicPartition{}}}
+		shrink(testNode)
+		after.settled(0, nil) // committed, and then the ISR shrank
+		wantCode(t, after.slots[0].answer.ErrorCode, protocol.NotEnoughReplicasAfterAppend)
 	})
 }

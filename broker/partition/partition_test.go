@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ottla/ottla/coordinator/cluster"
+	"github.com/ottla/ottla/logstore/vfs/errorfs"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -275,5 +276,29 @@ func TestDamagedLog(t *testing.T) {
 	watch := Watch{Owner: &waiter{}}
 	if p.Watch(&watch, HighWatermark, 99, 0) || !errors.Is(watch.Err, protocol.KafkaStorageError) {
 		t.Errorf("armed on a log that is offline: %v", watch.Err)
+	}
+}
+
+// TestReadOverARoleChange: an error that comes of the log being another by now is not the client's.
+func TestReadOverARoleChange(t *testing.T) {
+	w := newWorld(t)
+	w.register(self, 2)
+	w.create("t", []int32{self, 2})
+	p := w.find("t", 0)
+	w.produce(p, "a")
+	if err := w.store.All()[0].Flush(); err != nil {
+		t.Fatal(err)
+	}
+	read := ReadRequest{Access: Access{CurrentLeaderEpoch: -1}, Reader: Follower, ReplicaID: 2, LastFetchedEpoch: -1, MaxBytes: 100, AtLeastOne: true}
+	deposed := false
+	w.fs.Add("read of *.log #1+ -> EIO")
+	w.fs.OnOp(func(op errorfs.Op) {
+		if op.Kind == errorfs.Read && !deposed {
+			deposed = true
+			p.assign(assignment{leader: 2, epoch: 1, partitionEpoch: 1, replicas: []int32{1, 2}, isr: []int32{1, 2}})
+		}
+	})
+	if _, err := p.Read(read); err != protocol.NotLeaderForPartition || !deposed {
+		t.Errorf("%v, deposed %v", err, deposed)
 	}
 }

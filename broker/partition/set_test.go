@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ottla/ottla/coordinator/cluster"
+	metadata "github.com/ottla/ottla/coordinator/record"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -137,5 +138,57 @@ func TestConfigsHoldAtOnce(t *testing.T) {
 	w.configTopic("t", "segment.bytes", "1048576")
 	if _, err := p.Produce(batch(string(make([]byte, 1048576))), true); protocol.CodeOf(err) != protocol.RecordListTooLarge {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestReplicaMoves: a partition that is reassigned away from this broker is no longer here, and one that comes is.
+func TestReplicaMoves(t *testing.T) {
+	w := newWorld(t)
+	w.register(self, 2)
+	id := w.create("t", []int32{self}, []int32{2})
+	old := w.find("t", 0)
+	w.produce(old, "a")
+	move := func(index int32, to ...int32) {
+		w.change(func(*cluster.Image) ([]cluster.Record, error) {
+			r := metadata.NewPartitionChangeRecord()
+			r.TopicID, r.PartitionID, r.Replicas, r.ISR, r.Leader = id, index, to, to, to[0]
+			return []cluster.Record{&r}, nil
+		})
+	}
+	move(0, 2)
+	if _, err := w.Find("t", 0); err != protocol.NotLeaderForPartition {
+		t.Errorf("%v", err)
+	}
+	if _, err := old.Produce(batch("b"), true); err == nil {
+		t.Error("the old replica takes batches")
+	}
+	move(1, self)
+	w.produce(w.find("t", 1), "c")
+	if len(w.store.All()) != 1 || len(w.failed)+len(w.strays) > 0 {
+		t.Errorf("%d logs, failed %v, strays %v", len(w.store.All()), w.failed, w.strays)
+	}
+}
+
+// TestDirectoriesThatWillNotGo: what cannot be moved away is told of, and the rest goes on.
+func TestDirectoriesThatWillNotGo(t *testing.T) {
+	w := newWorld(t)
+	w.register(self)
+	id := w.create("t", []int32{self})
+	w.fs.Add("rename of *-delete -> EACCES")
+	w.delete(id)
+	if fmt.Sprint(w.failed) != "[t-0]" {
+		t.Errorf("failed %v", w.failed)
+	}
+	if _, err := w.Find("t", 0); err != protocol.UnknownTopicOrPartition {
+		t.Errorf("%v", err)
+	}
+	w.fs.Clear()
+	w.create("other", []int32{self})
+	w.produce(w.find("other", 0), "a")
+	before := w.image
+	mem := w.mem.KillClone()
+	w = openWorld(t, mem, before) // the next start finds it, and puts it aside
+	if fmt.Sprint(w.strays) != "[t-0]" {
+		t.Errorf("strays %v", w.strays)
 	}
 }
