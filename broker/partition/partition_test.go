@@ -51,7 +51,7 @@ func TestDurabilityChanges(t *testing.T) {
 }
 
 func TestCoordinatorAppends(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "log.durability", "pagecache")
 	w.register(self)
 	w.create("t", []int32{self})
 	p := w.find("t", 0)
@@ -80,9 +80,6 @@ func TestCoordinatorAppends(t *testing.T) {
 	}
 	cancel()
 	if _, err := p.Append(batch("c"), 1); err != nil {
-		t.Error(err)
-	}
-	if err := w.store.All()[0].Flush(); err != nil {
 		t.Error(err)
 	}
 	if len(done) > 0 || p.Committed() != 3 {
@@ -281,14 +278,11 @@ func TestDamagedLog(t *testing.T) {
 
 // TestReadOverARoleChange: an error that comes of the log being another by now is not the client's.
 func TestReadOverARoleChange(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, "log.durability", "pagecache")
 	w.register(self, 2)
 	w.create("t", []int32{self, 2})
 	p := w.find("t", 0)
 	w.produce(p, "a")
-	if err := w.store.All()[0].Flush(); err != nil {
-		t.Fatal(err)
-	}
 	read := ReadRequest{Access: Access{CurrentLeaderEpoch: -1}, Reader: Follower, ReplicaID: 2, LastFetchedEpoch: -1, MaxBytes: 100, AtLeastOne: true}
 	deposed := false
 	w.fs.Add("read of *.log #1+ -> EIO")
