@@ -107,6 +107,9 @@ func (l *Log) write(batch record.Batch, m marker) (syncWhen, error) {
 		return 0, err
 	}
 	file, err := s.handle.acquire()
+	if isShortage(err) {
+		return 0, l.storageError(err)
+	}
 	if err != nil {
 		return 0, l.fail("opening "+s.handle.path, err)
 	}
@@ -114,7 +117,7 @@ func (l *Log) write(batch record.Batch, m marker) (syncWhen, error) {
 	position := s.size
 	if _, err := file.WriteAt(batch, position); err != nil {
 		defer s.handle.release()
-		if isDiskFull(err) && file.Truncate(position) == nil {
+		if isShortage(err) && file.Truncate(position) == nil {
 			return 0, l.storageError(err) // nothing was promised and nothing is left: space may come back
 		}
 		return 0, l.fail("writing to "+s.handle.path, err)
@@ -192,7 +195,7 @@ func (l *Log) roll(base int64, config LogConfig) (*segment, error) {
 		s.jitterMs = rand.Int64N(config.SegmentJitterMs)
 	}
 	if err := l.createSegmentFile(s); err != nil {
-		if isDiskFull(err) {
+		if isShortage(err) {
 			return nil, l.storageError(err)
 		}
 		return nil, l.fail("making a segment", err)
@@ -249,6 +252,12 @@ func (l *Log) loadFirstTimestamp(s *segment) error {
 	return nil
 }
 
-func isDiskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+// isShortage tells of a disk that is full and of descriptors that are used up: what others hold may come back.
+func isShortage(err error) bool {
+	for _, errno := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
