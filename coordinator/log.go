@@ -23,7 +23,8 @@ type Log interface {
 	// OnCommitted calls f with the high watermark each time that it rises, until cancel is called. f may be called from
 	// within Append and from any goroutine; it does not call back into the partition.
 	OnCommitted(f func(highWatermark int64)) (cancel func())
-	// Batches reads the batches of [from, upTo). A batch is valid until the next one is asked for.
+	// Batches reads the batches of [from, upTo), committed or not; it may wait for the disk. A batch is valid until the next
+	// one is asked for.
 	Batches(from, upTo int64) iter.Seq2[record.Batch, error]
 }
 

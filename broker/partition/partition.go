@@ -114,9 +114,18 @@ func (p *Partition) OnCommitted(f func(highWatermark int64)) (cancel func()) {
 	}
 }
 
-// Batches reads the batches of [from, upTo), as logstore.Log.Batches does.
+// Batches reads the batches of [from, upTo), as logstore.Log.Batches does, but all of them: it waits until they are on
+// disk. A coordinator that is loaded again must not miss what it appended a moment ago.
 func (p *Partition) Batches(from, upTo int64) iter.Seq2[record.Batch, error] {
-	return p.log.Batches(from, upTo)
+	return func(yield func(record.Batch, error) bool) {
+		if upTo > p.log.Flushed() {
+			if err := p.log.Flush(); err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+		p.log.Batches(from, upTo)(yield)
+	}
 }
 
 // assign takes what the cluster has agreed on about the partition. It reports whether this broker leads a new epoch.
