@@ -7,6 +7,7 @@ import (
 
 	"github.com/ottla/ottla/coordinator/cluster"
 	metadata "github.com/ottla/ottla/coordinator/record"
+	"github.com/ottla/ottla/logstore"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -88,6 +89,9 @@ func TestSetStartsAgain(t *testing.T) {
 	deleted := w.create("deleted", []int32{self})
 	w.produce(w.find("kept", 0), "a", "b")
 	w.produce(w.find("deleted", 0), "c")
+	if _, err := w.store.Create(logstore.TopicPartition{Topic: cluster.MetadataTopic}, cluster.TopicID{1}, logstore.DefaultLogConfig()); err != nil {
+		t.Fatal(err) // the quorum's own log lies in the same directory, and is no stray
+	}
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
