@@ -96,7 +96,9 @@ func cutFile(fs vfs.FS, name string, size int64, sync bool) error {
 	}
 	err = f.Truncate(size)
 	if err == nil && sync {
-		err = f.Sync()
+		if err = f.Sync(); err != nil {
+			vfs.DropCache(f)
+		}
 	}
 	return errors.Join(err, f.Close())
 }

@@ -330,7 +330,9 @@ func (l *Log) makeDurable(durable int64, syncFailed bool) error {
 			continue
 		}
 		if err == nil {
-			err = file.Sync()
+			if err = file.Sync(); err != nil {
+				vfs.DropCache(file)
+			}
 		}
 		s.handle.release()
 		if err != nil {
