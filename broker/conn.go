@@ -54,6 +54,7 @@ func newConn(f *front, nc net.Conn, listener string) *conn {
 		Listener: listener, Local: nc.LocalAddr(), Remote: nc.RemoteAddr(), Principal: f.principal, Done: done,
 	}}
 	c.in = protocol.NewFrameReader(nc, f.frames)
+	c.in.OnWait(c.sendReady) // what afterDispatch has kept back may be what there is no room for
 	c.room = sync.NewCond(&c.mu)
 	return c
 }
@@ -196,14 +197,22 @@ func (c *conn) push(ex *exchange) {
 func (c *conn) afterDispatch(ex *exchange) {
 	c.mu.Lock()
 	c.mu.dispatching = nil
-	ready := !c.mu.writing && len(c.mu.queue) > 0 && c.mu.queue[0].answered
-	if !ready || (c.mu.unsent < coalesceBytes && !ex.closing && c.in.Buffered() && len(c.mu.queue) < c.front.limits.InFlight) {
-		c.mu.Unlock()
-		return
-	}
-	c.mu.writing = true
+	wait := c.mu.unsent < coalesceBytes && !ex.closing && c.in.Buffered() && len(c.mu.queue) < c.front.limits.InFlight
 	c.mu.Unlock()
-	c.drain()
+	if !wait {
+		c.sendReady()
+	}
+}
+
+// sendReady sends what is ready, unless somebody does. The goroutine that reads calls it.
+func (c *conn) sendReady() {
+	c.mu.Lock()
+	ready := !c.mu.writing && len(c.mu.queue) > 0 && c.mu.queue[0].answered
+	c.mu.writing = c.mu.writing || ready
+	c.mu.Unlock()
+	if ready {
+		c.drain()
+	}
 }
 
 // coalesceBytes is how much may gather before answers are sent although more requests are buffered.

@@ -105,15 +105,22 @@ func (a *Account) Release(n int64) {
 	a.giveBack(n)
 }
 
+// try takes n more bytes for the frame if they are there at once.
+func (h *hold) try(n int64) bool {
+	b := h.account.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return (len(b.mu.growing)+len(b.mu.fresh) == 0 || h.small(n)) && b.admit(h, n)
+}
+
 // acquire takes n more bytes for the frame. It waits for room until done is closed; then it takes nothing and returns
 // ErrClosing.
 func (h *hold) acquire(n int64, done <-chan struct{}) error {
-	b := h.account.budget
-	b.mu.Lock()
-	if (len(b.mu.growing)+len(b.mu.fresh) == 0 || h.small(n)) && b.admit(h, n) {
-		b.mu.Unlock()
+	if h.try(n) {
 		return nil
 	}
+	b := h.account.budget
+	b.mu.Lock()
 	h.waits++
 	w := &waiter{hold: h, n: n, granted: make(chan struct{})}
 	if h.bytes > 0 {

@@ -22,6 +22,8 @@ type FrameReader struct {
 	src     io.Reader
 	account *Account
 	max     int
+	// onWait is called before Read waits for room.
+	onWait func()
 
 	// buf holds what was read and is not yet part of a frame: buf[r:w].
 	buf  []byte
@@ -49,6 +51,10 @@ func (fr *FrameReader) Account() *Account { return fr.account }
 
 // SetFrameBytesMax changes the limit from the next frame on.
 func (fr *FrameReader) SetFrameBytesMax(n int) { fr.max = n }
+
+// OnWait sets a function that is called before Read waits for room in the budget: the caller lets go there of what it
+// holds back, which the room may depend on.
+func (fr *FrameReader) OnWait(f func()) { fr.onWait = f }
 
 // Next waits for the next frame's length prefix and returns the length. io.EOF: the client closed between two frames.
 func (fr *FrameReader) Next() (size int, err error) {
@@ -159,7 +165,7 @@ func (fr *FrameReader) grow(done <-chan struct{}) error {
 	if fr.frame == nil {
 		f := newFrame(size)
 		f.hold = hold{account: fr.account}
-		if err := f.hold.acquire(int64(size), done); err != nil {
+		if err := fr.acquire(&f.hold, int64(size), done); err != nil {
 			f.recycle()
 			return err
 		}
@@ -167,7 +173,7 @@ func (fr *FrameReader) grow(done <-chan struct{}) error {
 		return nil
 	}
 	f := fr.frame
-	if err := f.hold.acquire(int64(size-have), done); err != nil {
+	if err := fr.acquire(&f.hold, int64(size-have), done); err != nil {
 		return err
 	}
 	larger := newFrame(size)
@@ -175,6 +181,17 @@ func (fr *FrameReader) grow(done <-chan struct{}) error {
 	larger.buf, f.buf = f.buf, larger.buf
 	larger.recycle()
 	return nil
+}
+
+// acquire takes n more bytes for the frame, and waits for room if need be.
+func (fr *FrameReader) acquire(h *hold, n int64, done <-chan struct{}) error {
+	if h.try(n) {
+		return nil
+	}
+	if fr.onWait != nil {
+		fr.onWait()
+	}
+	return h.acquire(n, done)
 }
 
 // take moves bytes into the frame: those in buf first, then from the connection directly.
