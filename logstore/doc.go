@@ -1,2 +1,54 @@
-// Package logstore keeps partitions' records in a data directory, in Apache Kafka's own file formats (FORMAT.md).
+// Package logstore keeps partitions' records in a data directory, in Apache Kafka's own file formats (FORMAT.md has
+// every byte).
+//
+// A Store is a data directory, a Log one partition in it, a segment one file of batches with its indexes.
+//
+//	store.go open.go           the directory: lock, identity, creation and deletion of partitions, clean close
+//	log.go                     a log's offsets, and what is asked of them
+//	append.go segment.go       the path of a batch: check, roll, write, publish
+//	flusher.go sync.go         group commit: when and how what was appended becomes durable
+//	checkpointer.go settle.go  recovery points, and all that is written off the path of acknowledgements
+//	read.go locate.go          references to whole batches; finding an offset's place
+//	batches.go timestamps.go   iterating; searching by time
+//	retention.go truncate.go   giving up the beginning; cutting off the end
+//	recovery_*.go              inspect → plan → apply; index_prefix.go is what of an index is taken over
+//	index.go repair.go         offset and time index, and making them again
+//	txn_index.go transactions.go producer_state.go producer_snapshot.go   producers and transactions
+//	leader_epochs.go checkpoints.go meta_properties.go names.go atomic_file.go   small files
+//	scanner.go handle.go timers.go   walking over batches, open files, things to do later
+//
+// # What is durable when
+//
+// An append is in the page cache when it returns. The flusher syncs the segment, and its directory if that is new;
+// then flushed moves, and only what is below it may be read. In page-cache mode flushed moves with the append, and the
+// sync comes within a second or 32 MiB a log, 128 MiB in all.
+//
+// A start checks batches above the recovery point, and trusts those below. The point is written a second after a sync,
+// or after 32 MiB of a log, 64 MiB in all. Leader epochs and transaction indexes are synced before the point passes
+// them: above it they are found in the batches. The offset and time index and the producer snapshots are never waited
+// for. Who uses one checks it, against the segment or by its checksum, and makes it again. A segment is deleted only
+// when the log start behind it, and the producers' state there, are durable.
+//
+// A write or sync that fails takes the log offline at what was flushed, until a restart. Only a full disk does not: the
+// half-written batch is cut off again and the caller told.
+//
+// # Locks
+//
+// In this order; what is not said to be held over file operations is not:
+//
+//	Store.naming            creation and deletion of partitions; held over their file operations
+//	Log.appendMu            all changes of one log; held over writes, and over syncs only while truncating
+//	checkpointer.writing    what the checkpoints say; held over their files
+//	Store.mu                the map of logs
+//	Log.mu                  one log's segments, index tails, epochs and what is unsynced
+//	handle.mu handlePool.mu one segment's file (held over opening it); which are open
+//	transactions.mu flusher.mu checkpointer.mu timers.mu   taken last
+//
+// # Goroutines
+//
+//	flusher.work            while logs wait for a sync, at most MaxParallelSyncs; awaited by Close
+//	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, removal of
+//	                        deleted files, retention; awaited by Close
+//
+// An idle store has neither.
 package logstore

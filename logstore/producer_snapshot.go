@@ -17,7 +17,7 @@ import (
 const (
 	snapshotVersion     = 1
 	snapshotHeaderBytes = 2 + 4 + 4
-	snapshotEntryBytes  = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8
+	snapshotEntryBytes  = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8 // 46
 )
 
 func (s *producerState) encodeSnapshot() []byte {
