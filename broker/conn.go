@@ -53,6 +53,7 @@ func newConn(f *front, nc net.Conn, listener string) *conn {
 	c := &conn{front: f, nc: nc, done: done, info: &api.Conn{
 		Listener: listener, Local: nc.LocalAddr(), Remote: nc.RemoteAddr(), Principal: f.principal, Done: done,
 	}}
+	c.info.RemoteHost = c.info.Host()
 	c.in = protocol.NewFrameReader(nc, f.frames)
 	c.in.OnWait(c.sendReady) // what afterDispatch has kept back may be what there is no room for
 	c.room = sync.NewCond(&c.mu)

@@ -34,6 +34,8 @@ type Conn struct {
 	Listener string
 	// Local is the address of ours that the client reached, Remote is the client's.
 	Local, Remote net.Addr
+	// RemoteHost is Remote without its port, for Host: every authorization asks for it.
+	RemoteHost string
 	Principal     security.Principal
 	// ClientSoftware is what ApiVersions named, for logs and metrics.
 	ClientSoftware string
@@ -43,6 +45,9 @@ type Conn struct {
 
 // Host is the client's address without its port, the host that ACLs know.
 func (c *Conn) Host() string {
+	if c.RemoteHost != "" {
+		return c.RemoteHost
+	}
 	if a, ok := c.Remote.(*net.TCPAddr); ok {
 		return a.IP.String()
 	}
