@@ -118,7 +118,7 @@ func (f *fetch) begin() error {
 		return protocol.InvalidRequest
 	}
 	f.maxBytes = min(int(f.req.MaxBytes), f.server.FetchMaxBytes)
-	f.minBytes = min(int64(f.req.MinBytes), int64(f.server.FetchMaxBytes))
+	f.minBytes = min(int64(f.req.MinBytes), int64(f.maxBytes))
 	q := sessionRequest{
 		id: f.req.SessionID, epoch: f.req.SessionEpoch, follower: f.reader == partition.Follower,
 		byID: f.r.Version() >= topicIDsInFetch, asked: f.asked(), forgotten: f.forgotten(),
