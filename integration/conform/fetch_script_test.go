@@ -81,10 +81,8 @@ func fetchScript(s *session) {
 	sweep("as debugger", first, func(r R, p P) { r.ReplicaID = -2; r.ReplicaState.ID = -2 })
 	zstd := s.topic("fetch-zstd", 1, "compression.type", "zstd")
 	s.fill("fetch-zstd", zstd, bytesOf(batch("a")))
-	s.sweepFrom("zstd to old clients", first, 10, func(v int16) kmsg.Request {
-		r := fetch("fetch-zstd", zstd, 0, 1)
-		return r
-	})
+	s.sweepFrom("end of zstd to old clients", first, 10, func(int16) kmsg.Request { return fetch("fetch-zstd", zstd, 0, 1) })
+	s.sweepFrom("zstd to old clients", first, 10, func(int16) kmsg.Request { return fetch("fetch-zstd", zstd, 0, 0) })
 }
 
 // fetchSessionScript walks one session through its life (KIP-227).

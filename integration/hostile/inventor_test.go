@@ -31,7 +31,7 @@ func newInventor(random *rand.Rand, configs []string) *inventor {
 			v.known[field] = append(v.known[field], s)
 		}
 	}
-	topics := []string{"t0", "t1", "t2", "t3", "t4", "t5", "__consumer_offsets"}
+	topics := []string{"t0", "t1", "t2", "t3", "t4", "t5", "__consumer_offsets", "__cluster_metadata"}
 	groups := []string{"g0", "g1", "g2", "g3"}
 	for _, field := range []string{"Topic", "Topics", "TopicNames"} {
 		texts(field, topics...)
@@ -40,6 +40,16 @@ func newInventor(random *rand.Rand, configs []string) *inventor {
 		texts(field, groups...)
 	}
 	texts("ResourceName", append([]string{"", "1", "0"}, append(topics, groups...)...)...)
+	for field, values := range map[string][]int64{
+		"Partition": {0, 1}, "Acks": {-1, -1, -1, 1}, "ReplicaID": {-1, -1, -1, 1}, "TimeoutMillis": {1000, 10_000},
+		"NumPartitions": {-1, 1, 2, 3}, "ReplicationFactor": {-1, 1}, "ResourceType": {2, 4, 8, 16, 32}, "SessionEpoch": {-1, 0, 0, 1, 2},
+		"IsolationLevel": {0, 1}, "CoordinatorType": {0}, "Generation": {-1, 1}, "CurrentLeaderEpoch": {-1, 0},
+		"LeaderEpoch": {-1, 0}, "RetentionTimeMillis": {-1}, "Offset": {0, 1}, "FetchOffset": {0, 1}, "MaxBytes": {1 << 20}, "PartitionMaxBytes": {1 << 20},
+	} {
+		for _, n := range values {
+			v.known[field] = append(v.known[field], n)
+		}
+	}
 	texts("ProtocolType", "consumer", "connect")
 	texts("Protocol", "range")
 	texts("InstanceID", "i0", "i1")
@@ -116,12 +126,30 @@ func (v *inventor) tame(r kmsg.Request) {
 		if v.IntN(20_000) > 0 {
 			r.MaxWaitMillis = brief
 		}
+		tameTags(r)
 	case *kmsg.JoinGroupRequest:
-		r.SessionTimeoutMillis = []int32{-1, 0, 1, 10, 50, math.MaxInt32}[v.IntN(6)]
+		r.SessionTimeoutMillis = []int32{100, 100, 500, 1000, 1, 0, -1, math.MaxInt32}[v.IntN(8)]
 		r.RebalanceTimeoutMillis = brief
+		if v.IntN(3) == 0 {
+			r.MemberID = ""
+		}
 	case *kmsg.UnregisterBrokerRequest:
 		if r.BrokerID == 1 {
 			r.BrokerID = 2
+		}
+	}
+}
+
+// tameTags takes out tagged fields that kmsg writes in versions which lack them: such a request ends its connection.
+func tameTags(r *kmsg.FetchRequest) {
+	if r.Version < 15 {
+		r.ReplicaState = kmsg.NewFetchRequestReplicaState()
+	}
+	for i := range r.Topics {
+		for j := range r.Topics[i].Partitions {
+			if p := &r.Topics[i].Partitions[j]; r.Version < 18 {
+				p.ReplicaDirectoryID, p.HighWatermark = [16]byte{}, kmsg.NewFetchRequestTopicPartition().HighWatermark
+			}
 		}
 	}
 }
