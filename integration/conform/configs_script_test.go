@@ -164,6 +164,15 @@ func alterConfigsScript(s *session) {
 	ask("group, bad", alter(32, "alter-group", change(opSet, "consumer.session.timeout.ms", "1")))
 	ask("group, unknown", alter(32, "alter-group", change(opSet, "no.such.key", "1")))
 	ask("group, empty", alter(32, "", change(opSet, "consumer.session.timeout.ms", "50000")))
+	s.until("the group's config is known", func() bool { // Apache Kafka's controller answers before its broker knows
+		known := s.quiet(describeConfigs(32, "alter-group")).(*kmsg.DescribeConfigsResponse)
+		for _, c := range known.Resources[0].Configs {
+			if c.Name == "consumer.session.timeout.ms" {
+				return c.Value != nil && *c.Value == "50000"
+			}
+		}
+		return false
+	})
 	s.ask("group described", s.newest(describeConfigs(32, "alter-group")))
 
 	type entry = kmsg.AlterConfigsRequestResourceConfig

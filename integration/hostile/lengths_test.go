@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,21 +65,26 @@ func TestHalfSentRequestsLeaveRoomForOthers(t *testing.T) {
 	g := b.watchMemory()
 	part := make([]byte, 17<<20)
 	binary.BigEndian.PutUint32(part, requestBytesMax)
+	var all sync.WaitGroup
 	for range connections {
 		p := b.dial(t)
-		// The broker stops reading where it has no room: so these writes may end early.
-		p.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-		if _, err := p.Write(part); err != nil && !isTimeout(err) {
-			t.Fatal(err)
-		}
+		all.Go(func() {
+			// The broker stops reading where it has no room: so this may end early.
+			p.SetWriteDeadline(time.Now().Add(time.Second))
+			if _, err := p.Write(part); err != nil && !isTimeout(err) {
+				t.Error(err)
+			}
+		})
 	}
+	all.Wait()
 	other := b.dial(t)
 	for _, size := range []int{100, 10_000, 1_000_000} {
 		began := time.Now()
 		produced(t, other, "t", size)
 		t.Logf("FIGURE a produce of %d bytes beside %d half-sent requests of 100 MiB took %v", size, connections, time.Since(began).Round(time.Microsecond))
 	}
-	g.below(t, 384<<20, fmt.Sprintf("%d half-sent requests of 100 MiB, 17 MiB of each", connections))
+	// 256 MiB of requests and one that may go beyond; as much again is garbage before it is collected.
+	g.below(t, 800<<20, fmt.Sprintf("%d half-sent requests of 100 MiB, 17 MiB of each", connections))
 }
 
 func isTimeout(err error) bool {
