@@ -89,3 +89,28 @@ func TestRecreatedPartitionAfterAKill(t *testing.T) {
 		closeStore(t, s)
 	}
 }
+
+// A sync that does not find the directory, because it was renamed at that moment, is no failure of the disk. About one
+// in three hundred deletions meets one.
+func TestDeletedUnderASync(t *testing.T) {
+	failed := make(chan error, 3000)
+	s := open(t, vfs.NewMem(nil), "/data", func(o *Options) {
+		o.Events.Offline = func(_ TopicPartition, err error) { failed <- err }
+	})
+	for i := range cap(failed) {
+		l, err := s.Create(testTopic, [16]byte{1, byte(i), byte(i >> 8)}, LogConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			add(t, l, batch(1, 1, 10))
+		}
+		if err := s.Delete(testTopic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeStore(t, s)
+	if len(failed) > 0 {
+		t.Errorf("%d taken for failures, the first: %v", len(failed), <-failed)
+	}
+}

@@ -58,12 +58,13 @@ func (l *Log) syncDirty() {
 	began := l.store.now()
 	job, ok := l.takeSyncJob()
 	if ok {
-		if what, err := l.runSyncJob(job); err != nil {
+		what, err := l.runSyncJob(job)
+		ok = err == nil
+		if err != nil && !l.isDeleted() {
 			// Not tried again: the kernel takes the pages that it could not write for written, and would now say that
 			// all is well. What is above flushed is unknown until a restart has read it from the disk.
 			writeFile(l.store.fs, join(job.dir, syncFailedName), nil, false) // all that can be done
 			l.fail(what, err)
-			ok = false
 		}
 		for _, s := range job.segments {
 			s.handle.release()
@@ -87,6 +88,13 @@ func (l *Log) syncDirty() {
 	if ok {
 		l.store.checkpoints.note(l, job.bytes)
 	}
+}
+
+// isDeleted tells whether the directory was renamed under a sync, which then does not find it.
+func (l *Log) isDeleted() bool {
+	l.store.naming.Lock()
+	defer l.store.naming.Unlock()
+	return l.store.Get(l.tp) != l
 }
 
 func (l *Log) takeSyncJob() (job syncJob, ok bool) {
