@@ -79,4 +79,20 @@ func resident(pid int) (int64, error) {
 	return 0, fmt.Errorf("no VmRSS")
 }
 
+// processorTime is what a process has used so far, 0 where the system does not tell. In ticks of 10 ms.
+func processorTime(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest) // from the third on: see proc(5)
+	var user, system int64
+	if len(fields) > 12 {
+		fmt.Sscan(fields[11], &user)
+		fmt.Sscan(fields[12], &system)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
