@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -187,7 +188,6 @@ func TestIdleStoreRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ops := atomic.Int32{}
 		fs := errorfs.New(vfs.NewMem(nil))
-		before := runtime.NumGoroutine()
 		s := open(t, fs, "data")
 		for i := range 50 {
 			l, err := s.Create(TopicPartition{"t", int32(i)}, [16]byte{1}, LogConfig{PageCache: i%2 == 0})
@@ -199,8 +199,12 @@ func TestIdleStoreRests(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if n := runtime.NumGoroutine() - before; n != 0 {
-			t.Errorf("%d goroutines", n)
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		for _, owner := range []string{"logstore.(*flusher)", "logstore.(*timers)"} {
+			if bytes.Contains(stacks, []byte(owner)) {
+				t.Errorf("a goroutine of %s is there", owner)
+			}
 		}
 		if n := len(s.timers.pending); n != 0 {
 			t.Errorf("%d timers", n)
