@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,7 +41,7 @@ type world struct {
 	mem     *vfs.Mem
 	fs      *errorfs.FS
 	store   *logstore.Store
-	clockMs int64
+	clockMs atomic.Int64
 	serial  int
 	faulty  bool // operations fail
 	steps   []string
@@ -82,8 +83,8 @@ func newWorld(seed uint64) *world {
 	w := &world{
 		rand:    rand.New(rand.NewPCG(seed, 1)),
 		crashes: rand.New(rand.NewPCG(seed, 2)),
-		clockMs: 1_700_000_000_000,
 	}
+	w.clockMs.Store(1_700_000_000_000)
 	w.useFS(vfs.NewMem(w.now))
 	for i := range int32(2) {
 		c := logstore.DefaultLogConfig()
@@ -101,7 +102,7 @@ func newWorld(seed uint64) *world {
 
 func pick[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
 
-func (w *world) now() time.Time { return time.UnixMilli(w.clockMs) }
+func (w *world) now() time.Time { return time.UnixMilli(w.clockMs.Load()) }
 
 // useFS goes on with another file system.
 func (w *world) useFS(mem *vfs.Mem) {
@@ -252,7 +253,7 @@ func (w *world) batch(p *partition) (record.Batch, sent, logstore.Origin) {
 	if w.rand.IntN(5) == 0 {
 		p.epoch++
 	}
-	w.clockMs += w.rand.Int64N(50)
+	nowMs := w.clockMs.Add(w.rand.Int64N(50))
 	b := sent{base: p.end(), epoch: p.epoch, pid: int64(w.rand.IntN(5)) - 1, firstSeq: -1, lastSeq: -1}
 	pids, _ := replay(p.history, math.MaxInt64)
 	state, known := pids[b.pid]
@@ -268,8 +269,8 @@ func (w *world) batch(p *partition) (record.Batch, sent, logstore.Origin) {
 			b.pidEpoch++
 		}
 		b.marker = &record.EndTxn{Commit: w.rand.IntN(2) == 0, CoordinatorEpoch: p.coord}
-		batch := b.marker.Batch(w.clockMs, b.pid, b.pidEpoch)
-		b.last, b.crc, b.maxMs = b.base, batch.CRC(), w.clockMs
+		batch := b.marker.Batch(nowMs, b.pid, b.pidEpoch)
+		b.last, b.crc, b.maxMs = b.base, batch.CRC(), nowMs
 		return batch, b, logstore.Coordinator
 	}
 	o := record.NewOptions()
@@ -287,7 +288,7 @@ func (w *world) batch(p *partition) (record.Batch, sent, logstore.Origin) {
 	for range 1 + w.rand.IntN(4) {
 		w.serial++
 		value := append(strconv.AppendInt(nil, int64(w.serial), 10), make([]byte, pick(w.rand, 0, 30, 600))...)
-		ms := w.clockMs - w.rand.Int64N(100)
+		ms := nowMs - w.rand.Int64N(100)
 		b.maxMs = max(b.maxMs, ms)
 		build.Add(ms, nil, value)
 	}
@@ -332,7 +333,7 @@ func (w *world) repeat(p *partition) error {
 	o.ProducerID, o.ProducerEpoch, o.BaseSequence, o.Transactional = b.pid, b.pidEpoch, b.firstSeq, b.txn
 	build := record.NewBuilder(o)
 	for range b.next() - b.base {
-		build.Add(w.clockMs, nil, []byte("again"))
+		build.Add(w.clockMs.Load(), nil, []byte("again"))
 	}
 	a, err := p.log.Append(build.Batch(), logstore.AppendOptions{LeaderEpoch: p.epoch})
 	if err == nil && (!a.Duplicate || a.FirstOffset != b.base || a.LastOffset != b.last) {
@@ -381,7 +382,7 @@ func (w *world) retention(p *partition) error {
 	c.RetentionBytes = pick[int64](w.rand, 0, 500, 3000)
 	p.log.SetConfig(c)
 	defer p.log.SetConfig(p.config)
-	if err := p.log.ApplyRetention(w.clockMs); err != nil {
+	if err := p.log.ApplyRetention(w.clockMs.Load()); err != nil {
 		return err
 	}
 	if start := p.log.LogStart(); start > before {
@@ -482,7 +483,7 @@ func (w *world) powerCutAndOpen(*partition) error {
 	w.settle()
 	old := w.fs
 	promises := w.promises()
-	left := w.mem.CrashClone(w.crashes, pick(w.crashes, 0, 50, 100))
+	left := w.mem.CrashClone(w.rand, pick(w.rand, 0, 50, 100))
 	w.change(func() {
 		for i, p := range w.partitions {
 			p.log, p.floor = nil, promises[i].flushed
