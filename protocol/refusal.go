@@ -11,6 +11,7 @@ const (
 	tooMany
 	tooManyTags
 	tooLarge
+	tooLong
 	badVarint
 	notNull
 	wrongTag
@@ -32,6 +33,8 @@ func (r refusal) why(count int64) string {
 		return fmt.Sprintf("the body has no room for %d tagged fields", count)
 	case tooLarge:
 		return fmt.Sprintf("decoded, the request would take more than %d times its size", decodedFactor)
+	case tooLong:
+		return fmt.Sprintf("a string has %d bytes, more than %d", count, stringBytesMax)
 	case badVarint:
 		return "a varint is longer than five bytes or 32 bits"
 	case notNull:

@@ -1,12 +1,18 @@
 package protocol
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // What a body may ask for beyond the bytes that it brings. kmsg takes memory for what is announced, so the walk comes
 // first: it reads the body by the field tables, takes no memory, and refuses what would cost too much.
 const (
 	// elementsMax is how many elements one array may have. Source: Kafka 4.4, which refuses more.
 	elementsMax = 1_000_000
+	// stringBytesMax is how long a string may be in any version. Source: Kafka, which refuses longer ones although newer
+	// versions have room for them: a string may go into an older version's answer, or a record.
+	stringBytesMax = math.MaxInt16
 	// A body of n bytes may decode to decodedFactor × n + decodedSlack bytes. What real clients send stays below three
 	// times its size, except lists of very short names in old versions, which the slack lets through by the ten thousand.
 	decodedFactor = 4
@@ -146,6 +152,9 @@ func (w *walker) str(o *op) bool {
 	}
 	if !ok || n < 0 {
 		return ok && w.null(o)
+	}
+	if n > stringBytesMax {
+		return w.refuse(tooLong, n)
 	}
 	memory := (n+15)&^15 + n/8 // as the allocator rounds
 	return w.skip(n) && w.charge(memory+int64(o.mem))

@@ -121,6 +121,10 @@ func TestWalkLimits(t *testing.T) {
 		}
 		return b
 	}
+	named := func(n int) []byte { // DescribeGroups 5: one group
+		b := binary.AppendUvarint([]byte{2}, uint64(n+1))
+		return append(append(b, make([]byte, n)...), 0, 0)
+	}
 	for _, c := range []struct {
 		name string
 		key  Key
@@ -128,6 +132,8 @@ func TestWalkLimits(t *testing.T) {
 		body []byte
 		want refusal
 	}{
+		{"a string at the limit", DescribeGroupsKey, 5, named(stringBytesMax), 0},
+		{"a string beyond the limit", DescribeGroupsKey, 5, named(stringBytesMax + 1), tooLong},
 		{"elements at the limit", DescribeLogDirsKey, 1, partitions(elementsMax, elementsMax), 0},
 		{"elements beyond the limit", DescribeLogDirsKey, 1, partitions(elementsMax+1, elementsMax+1), tooMany},
 		{"elements that just fit", DescribeLogDirsKey, 1, partitions(10, 10), 0},
