@@ -22,6 +22,7 @@
 //   - R3: a Call is answered exactly once: by the machine, or by the runtime with a code.
 //   - R4: a step that changed more than its records say (Step.Reload) and could not be appended is undone by loading the
 //     machine again.
+//   - R5: so is a step that panics, since nobody can trust what it left.
 //
 // Locks: Runtime.mu, then shard.mu, then parked.mu; Runtime.clock is taken under none of them but by itself. No answer is
 // sent and no log is flushed while one is held.

@@ -375,6 +375,31 @@ func TestParkedSurvivesAReload(t *testing.T) {
 	})
 }
 
+// TestAPanicIsUndone: the machine is loaded again, and others are served (R5).
+func TestAPanicIsUndone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.log.inline = true
+		b.rt.Lead(0, 0, b.log)
+		b.add("a", "x", 1)
+		b.do("parked", func(c *counter, call *Call[int64]) Step { return c.park(call, "y", 9) })
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic did not reach who asked")
+				}
+			}()
+			b.do("bad", func(c *counter, call *Call[int64]) Step {
+				c.sums["x"] = 77
+				panic("broken invariant")
+			})
+		}()
+		synctest.Wait()
+		b.add("b", "x", 1)
+		b.hears("a=1", "parked NOT_COORDINATOR", "b=2")
+	})
+}
+
 // TestBatches: the records of a step are one batch, or several where the step allows.
 func TestBatches(t *testing.T) {
 	many := func(c *counter, call *Call[int64], split bool) Step {

@@ -56,9 +56,16 @@ func (s *shard[M]) do(fail func(protocol.Code), step func(m M, now time.Time) St
 		return
 	}
 	now := s.runtime.options.Now()
+	sound := false
+	defer func() { // the lock is given up in a panic too, which ends no more than the request that brought it
+		if !sound && s.mu.life == active {
+			s.reload(&out)
+		}
+		s.leave(&out)
+	}()
 	s.apply(now, step(s.mu.machine, now), &out)
 	s.runTimers(now, &out)
-	s.leave(&out)
+	sound = true
 }
 
 // leave gives up mu, and does what must not be done with it: sending, setting the timer, loading again.
