@@ -1,6 +1,7 @@
 package group
 
 import (
+	"math"
 	"time"
 
 	"github.com/ottla/ottla/coordinator"
@@ -82,7 +83,7 @@ func (j *join) run(g *group) {
 func (j *join) newMember(g *group) {
 	r := j.request
 	if r.InstanceID != nil {
-		id := *r.InstanceID + "-" + j.machine.config.NewID()
+		id := j.newID(*r.InstanceID)
 		if old := g.members.static[*r.InstanceID]; old != nil {
 			j.replace(g, old, id)
 			return
@@ -90,13 +91,20 @@ func (j *join) newMember(g *group) {
 		j.add(g, id)
 		return
 	}
-	id := j.from.ID + "-" + j.machine.config.NewID()
+	id := j.newID(j.from.ID)
 	if r.Version >= joinKnowsMemberID {
 		j.machine.expect(j.now, g, id, millis(r.SessionTimeoutMillis))
 		j.refuse(id, protocol.MemberIDRequired)
 		return
 	}
 	j.add(g, id)
+}
+
+// newID is an id for a member, which begins with its name for itself, as far as there is room for that: answers and
+// records have room for 32767 bytes.
+func (j *join) newID(name string) string {
+	random := "-" + j.machine.config.NewID()
+	return name[:min(len(name), math.MaxInt16-len(random))] + random
 }
 
 // pendingMember serves a client that comes back with the id it was given.
