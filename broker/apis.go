@@ -77,7 +77,7 @@ func newTable() map[protocol.Key]*row {
 // served is the table as ApiVersions shows it.
 func served(table map[protocol.Key]*row) []api.Served {
 	var list []api.Served
-	for key := range protocol.Key(protocol.KeyLimit) {
+	for key := range protocol.KeyLimit {
 		if r, ok := table[key]; ok {
 			list = append(list, api.Served{Key: key, Min: r.shownMin, Max: r.max()})
 		}

@@ -109,5 +109,5 @@ func say(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	io.WriteString(w, text) // a client that is gone needs no answer
+	_, _ = io.WriteString(w, text) // a client that is gone needs no answer
 }

@@ -111,7 +111,7 @@ func replayBatch[M Machine](m M, batch record.Batch) (records int, err error) {
 	if batch.IsControl() {
 		return 0, replayControl(m, batch)
 	}
-	producerID := int64(record.NoProducerID)
+	producerID := record.NoProducerID
 	if batch.IsTransactional() {
 		producerID = batch.ProducerID()
 	}

@@ -122,17 +122,6 @@ func (v indexView) floor(fs vfs.FS, le func(entry []byte) bool, entry []byte) (c
 	return from + found, nil
 }
 
-// entryAt copies entry i.
-func (v indexView) entryAt(fs vfs.FS, i int, entry []byte) error {
-	f, err := fs.Open(v.path)
-	if err != nil {
-		return damagedIfMissing(err)
-	}
-	defer f.Close()
-	_, err = f.ReadAt(entry[:v.width], int64(i)*int64(v.width))
-	return damagedIfMissing(err)
-}
-
 // damagedIfMissing: entries that were counted and are not there. Any other error is the disk's.
 func damagedIfMissing(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrNotExist) {

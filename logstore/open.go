@@ -92,7 +92,7 @@ func (s *Store) open(o Options) error {
 	}
 	return inParallel(s.each(), 2*runtime.GOMAXPROCS(0), func(l *Log) error {
 		if err := l.load(known); err != nil {
-			l.fail("recovery", err) // this partition only
+			_ = l.fail("recovery", err) // this partition only
 		}
 		return nil
 	})

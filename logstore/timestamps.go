@@ -258,7 +258,7 @@ func (l *Log) firstRecordSince(file vfs.File, v span, h header, ts, from int64, 
 
 // newestWithin is the largest timestamp of the records of v in [from, upTo), by looking at all batches.
 func (l *Log) newestWithin(v span, file vfs.File, from, upTo int64) (int64, error) {
-	newest := int64(record.NoTimestamp)
+	newest := record.NoTimestamp
 	h, scan, err := l.findAt(v, file, from)
 	for ; err == nil && h.base < upTo; h, err = scan.header() {
 		if h.base >= from || h.maxTimestamp <= newest || h.v2 == nil {

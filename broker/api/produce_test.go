@@ -44,10 +44,8 @@ func TestProduceAtEveryVersion(t *testing.T) {
 					if p.ErrorCode != 0 || p.BaseOffset != end || p.LogAppendTime != -1 {
 						t.Errorf("acks %d: %+v, want offset %d", acks, p, end)
 					}
-					if want := int64(-1); v >= 5 {
-						if want = 0; p.LogStartOffset != want {
-							t.Errorf("log start %d", p.LogStartOffset)
-						}
+					if v >= 5 && p.LogStartOffset != 0 {
+						t.Errorf("log start %d", p.LogStartOffset)
 					}
 					end += 2
 				}

@@ -36,7 +36,7 @@ type Conn struct {
 	Local, Remote net.Addr
 	// RemoteHost is Remote without its port, for Host: every authorization asks for it.
 	RemoteHost string
-	Principal     security.Principal
+	Principal  security.Principal
 	// ClientSoftware is what ApiVersions named, for logs and metrics.
 	ClientSoftware string
 	// Done is closed when the connection ends: what is parked for it may be dropped.

@@ -96,13 +96,13 @@ func firstOf(signals <-chan os.Signal, log *slog.Logger, exit func(int)) <-chan 
 func closeConsole(web *console.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), consoleTime)
 	defer cancel()
-	web.Close(ctx) // what is cut off here is a scrape
+	_ = web.Close(ctx) // what is cut off here is a scrape
 }
 
 // newLog makes the log that the configuration asks for, and the lever by which its level can be changed.
 func newLog(c *config.Broker, w io.Writer) (*slog.LevelVar, *slog.Logger) {
 	level := new(slog.LevelVar)
-	level.UnmarshalText([]byte(c.String(config.LoggingLevel))) // config knows the same words
+	_ = level.UnmarshalText([]byte(c.String(config.LoggingLevel))) // config knows the same words
 	options := &slog.HandlerOptions{Level: level}
 	if c.String(config.LoggingFormat) == "json" {
 		return level, slog.New(slog.NewJSONHandler(w, options))

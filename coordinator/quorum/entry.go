@@ -77,13 +77,13 @@ func writeImage(w io.Writer, image *cluster.Image) (int64, error) {
 	b := binary.BigEndian.AppendUint64([]byte{imageVersion}, uint64(image.Offset()))
 	b = binary.BigEndian.AppendUint32(b, uint32(image.Epoch()))
 	written := int64(len(b))
-	out.Write(b) // bufio keeps the error for Flush
+	_, _ = out.Write(b) // bufio keeps the error for Flush
 	var head [binary.MaxVarintLen64]byte
 	for r := range image.Records() {
 		b = record.AppendMetadata(b[:0], r)
 		n := binary.PutUvarint(head[:], uint64(len(b)))
-		out.Write(head[:n])
-		out.Write(b)
+		_, _ = out.Write(head[:n])
+		_, _ = out.Write(b)
 		written += int64(n + len(b))
 	}
 	return written, out.Flush()

@@ -191,6 +191,6 @@ func (q *Quorum) takeSnapshots() {
 		if q.closed.Load() {
 			return
 		}
-		q.raft.Snapshot().Error()
+		_ = q.raft.Snapshot().Error()
 	}
 }

@@ -64,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Quorum, error) {
 	q := &Quorum{id: serverID(o.NodeID), now: o.Now, snapshotDue: make(chan struct{}, 1)}
 	q.machine.image.Store(cluster.Empty())
 	if err := q.open(ctx, o); err != nil {
-		q.Close()
+		_ = q.Close() // what failed first is what to tell
 		return nil, fmt.Errorf("metadata log: %w", err)
 	}
 	return q, nil

@@ -266,7 +266,7 @@ func (s *snapshots) removeOlder(newest string) {
 	for _, e := range entries {
 		whole, unfinished := strings.CutSuffix(e.Name(), ".tmp")
 		if snapshotName.MatchString(whole) && (unfinished || whole < newest) {
-			s.fs.Remove(s.dir + "/" + e.Name())
+			_ = s.fs.Remove(s.dir + "/" + e.Name()) // tried again with the next snapshot
 		}
 	}
 }
