@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync"
@@ -12,10 +13,11 @@ import (
 // A frame takes its bytes in steps, as they arrive, and so may wait for room while it holds some. Two rules keep that
 // from becoming a deadlock, and let a frame pass that is larger than the whole budget:
 //   - Where nothing is held, anything is admitted.
-//   - One frame at a time may go on beyond the total: the overdraft. It ends when that frame is released.
+//   - One frame at a time lies beyond the total: the overdraft. It ends when that frame is released.
 //
-// A third keeps those who hold much from shutting out those who ask for little:
+// Two more keep those who want much from shutting out those who ask for little:
 //   - A connection that holds no more than its floor waits for nobody.
+//   - Room goes to the frames that ask for least; the overdraft to the one that has waited longest.
 //
 // So what is held stays below total + one frame + a floor for each connection + the responses to the requests admitted.
 type Budget struct {
@@ -25,8 +27,11 @@ type Budget struct {
 		sync.Mutex
 		used      int64
 		overdraft *hold
-		// growing wait and hold part of a frame, fresh wait for the first bytes of one. Served in order, growing first.
+		// growing wait and hold part of a frame, those first that want least; fresh wait for the first bytes of one, in
+		// order. Growing are served first.
 		growing, fresh []*waiter
+		// arrivals counts waiters.
+		arrivals int
 	}
 }
 
@@ -49,6 +54,7 @@ type hold struct {
 type waiter struct {
 	hold    *hold
 	n       int64
+	arrival int
 	granted chan struct{} // closed when the bytes are taken
 }
 
@@ -110,7 +116,11 @@ func (h *hold) try(n int64) bool {
 	b := h.account.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return (len(b.mu.growing)+len(b.mu.fresh) == 0 || h.small(n)) && b.admit(h, n)
+	if len(b.mu.growing)+len(b.mu.fresh) > 0 && !h.small(n) || !b.fits(h, n) && !b.lend(h, n) {
+		return false
+	}
+	b.take(h, n)
+	return true
 }
 
 // acquire takes n more bytes for the frame. It waits for room until done is closed; then it takes nothing and returns
@@ -122,9 +132,11 @@ func (h *hold) acquire(n int64, done <-chan struct{}) error {
 	b := h.account.budget
 	b.mu.Lock()
 	h.waits++
-	w := &waiter{hold: h, n: n, granted: make(chan struct{})}
+	b.mu.arrivals++
+	w := &waiter{hold: h, n: n, arrival: b.mu.arrivals, granted: make(chan struct{})}
 	if h.bytes > 0 {
-		b.mu.growing = append(b.mu.growing, w)
+		at, _ := slices.BinarySearchFunc(b.mu.growing, n+1, func(o *waiter, n int64) int { return cmp.Compare(o.n, n) })
+		b.mu.growing = slices.Insert(b.mu.growing, at, w)
 	} else {
 		b.mu.fresh = append(b.mu.fresh, w)
 	}
@@ -144,9 +156,7 @@ func (h *hold) charge(n int64) {
 	b := h.account.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mu.used += n
-	h.account.held += n
-	h.bytes += n
+	b.take(h, n)
 }
 
 // release gives back all bytes of the frame.
@@ -162,22 +172,29 @@ func (h *hold) release() {
 	h.account.giveBack(n)
 }
 
-// admit takes n bytes for h if there is room. b.mu is held.
-func (b *Budget) admit(h *hold, n int64) bool {
-	a := h.account
-	if h.atLimit(n) {
+// fits reports whether there is room for n more bytes of h. b.mu is held.
+func (b *Budget) fits(h *hold, n int64) bool {
+	used := b.mu.used
+	if b.mu.overdraft != nil {
+		used -= b.mu.overdraft.bytes // it has left its room to others
+	}
+	return !h.atLimit(n) && (b.mu.used == 0 || used+n <= b.total || b.mu.overdraft == h || h.small(n))
+}
+
+// lend gives h the overdraft, if that is free and h may have it. b.mu is held.
+func (b *Budget) lend(h *hold, n int64) bool {
+	if h.bytes == 0 || b.mu.overdraft != nil || h.atLimit(n) {
 		return false
 	}
-	if b.mu.used > 0 && b.mu.used+n > b.total && b.mu.overdraft != h && !h.small(n) {
-		if h.bytes == 0 || b.mu.overdraft != nil {
-			return false
-		}
-		b.mu.overdraft = h
-	}
-	b.mu.used += n
-	a.held += n
-	h.bytes += n
+	b.mu.overdraft = h
 	return true
+}
+
+// take counts n more bytes of h. b.mu is held.
+func (b *Budget) take(h *hold, n int64) {
+	b.mu.used += n
+	h.account.held += n
+	h.bytes += n
 }
 
 // atLimit reports whether n more bytes for h wait for what its own connection holds besides. The budget's mu is held.
@@ -199,12 +216,22 @@ func (a *Account) giveBack(n int64) {
 	a.budget.serve()
 }
 
-// serve admits those waiters that now find room. b.mu is held.
+// serve lends the overdraft, and admits those waiters that then find room. b.mu is held.
 func (b *Budget) serve() {
+	var oldest *waiter
+	for _, w := range b.mu.growing {
+		if (oldest == nil || w.arrival < oldest.arrival) && !w.hold.atLimit(w.n) {
+			oldest = w
+		}
+	}
+	if oldest != nil && !b.fits(oldest.hold, oldest.n) {
+		b.lend(oldest.hold, oldest.n)
+	}
 	admitted := func(w *waiter) bool {
-		if !b.admit(w.hold, w.n) {
+		if !b.fits(w.hold, w.n) {
 			return false
 		}
+		b.take(w.hold, w.n)
 		close(w.granted)
 		return true
 	}

@@ -153,6 +153,39 @@ func TestBudgetFloor(t *testing.T) {
 	})
 }
 
+// Room goes to who asks for least, the overdraft to who has waited longest, and its room to others.
+func TestBudgetOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(100)
+		grown := func(n int64) *hold {
+			h := &hold{account: b.Open(1000)}
+			h.acquire(n, nil)
+			return h
+		}
+		first, large, small, other, holder := grown(10), grown(10), grown(10), grown(10), grown(60)
+		take(first, 500, nil) // the overdraft: of the total there are 10 left
+		synctest.Wait()
+		largeIn := take(large, 70, nil)
+		synctest.Wait()
+		otherIn := take(other, 30, nil)
+		smallIn := take(small, 11, nil)
+		synctest.Wait()
+		if largeIn.Load() || smallIn.Load() || otherIn.Load() {
+			t.Fatal("admitted where there is no room")
+		}
+		first.release()
+		synctest.Wait()
+		if !largeIn.Load() || !smallIn.Load() || otherIn.Load() {
+			t.Fatalf("large admitted: %v, want the overdraft; small: %v, want the room that this leaves; other: %v", largeIn.Load(), smallIn.Load(), otherIn.Load())
+		}
+		holder.release()
+		synctest.Wait()
+		if !otherIn.Load() {
+			t.Fatal("not admitted where there is room")
+		}
+	})
+}
+
 // A connection that waits for its own unsent answers presses nobody.
 func TestBudgetOwnLimitIsNoPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
