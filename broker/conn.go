@@ -120,8 +120,9 @@ func (c *conn) readRest() (*protocol.Frame, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) || c.front.draining.Load() {
 			return frame, err
 		}
-		if c.in.Waits() != waits { // for room: nobody read
-			p, waits = c.newPace(), c.in.Waits()
+		if c.in.Waits() != waits { // for room, and nobody read: that says nothing of the sender
+			p, received, waits = c.newPace(), c.in.Received(), c.in.Waits()
+			continue
 		}
 		p.moved(c.in.Received() - received)
 		received = c.in.Received()
