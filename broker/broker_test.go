@@ -27,6 +27,13 @@ func open(t *testing.T, dir string, set map[config.Key]string) *Broker {
 
 func openIn(t *testing.T, dir string, set map[config.Key]string) (*Broker, error) {
 	t.Helper()
+	return Open(Options{Config: configOf(t, dir, set), Log: logTo(t)})
+}
+
+func logTo(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+
+func configOf(t *testing.T, dir string, set map[config.Key]string) *config.Broker {
+	t.Helper()
 	static := map[config.Key]string{
 		config.Listeners: "PLAINTEXT://localhost:0", config.LogDirs: dir, config.GroupInitialRebalanceDelayMs: "0",
 	}
@@ -37,7 +44,7 @@ func openIn(t *testing.T, dir string, set map[config.Key]string) (*Broker, error
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Open(Options{Config: c, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return c
 }
 
 func stop(t *testing.T, b *Broker) {
