@@ -22,8 +22,8 @@ const (
 )
 
 // Join is a member that joins or comes back. Errors: InvalidGroupID, InvalidSessionTimeout, UnknownMemberID,
-// MemberIDRequired, InconsistentGroupProtocol, GroupMaxSizeReached, FencedInstanceID, RebalanceInProgress.
-// Source: JoinGroup, key 11; GroupMetadataManager.classicGroupJoinToClassicGroup.
+// MemberIDRequired, InconsistentGroupProtocol, GroupMaxSizeReached, FencedInstanceID, RebalanceInProgress,
+// UnknownServerError (metadata too large for a record). Source: JoinGroup, key 11; GroupMetadataManager.classicGroupJoinToClassicGroup.
 func (m *Machine) Join(now time.Time, c *JoinCall, from Client, r *kmsg.JoinGroupRequest) coordinator.Step {
 	var s step
 	j := join{machine: m, now: now, s: &s, call: c, from: from, request: r, protocols: protocolsOf(r)}
@@ -32,6 +32,8 @@ func (m *Machine) Join(now time.Time, c *JoinCall, from Client, r *kmsg.JoinGrou
 		j.refuse(r.MemberID, protocol.InvalidGroupID)
 	case session < m.config.MinSessionTimeout || session > m.config.MaxSessionTimeout:
 		j.refuse(r.MemberID, protocol.InvalidSessionTimeout)
+	case j.bytes() > m.config.RecordBytesMax:
+		j.refuse(r.MemberID, protocol.UnknownServerError) // as SyncGroup would: what no record can hold is not kept
 	default:
 		j.run(m.groups[r.Group])
 	}
@@ -47,6 +49,14 @@ type join struct {
 	from      Client
 	request   *kmsg.JoinGroupRequest
 	protocols []protocolMetadata
+}
+
+// bytes is what the member says about itself, under all protocols.
+func (j *join) bytes() (n int) {
+	for _, p := range j.protocols {
+		n += len(p.name) + len(p.metadata)
+	}
+	return n
 }
 
 func (j *join) run(g *group) {
