@@ -26,7 +26,7 @@ func (s *producerState) encodeSnapshot() []byte {
 	binary.BigEndian.PutUint32(b[6:], uint32(len(s.producers)))
 	for id, p := range s.producers {
 		last := producedBatch{lastSequence: -1, lastOffset: -1}
-		if p.count > 0 {
+		if len(p.batches) > 0 {
 			last = p.last()
 		}
 		b = binary.BigEndian.AppendUint64(b, uint64(id))

@@ -23,16 +23,15 @@ type producerState struct {
 const retainedBatches = 5
 
 type producer struct {
-	epoch            int16
+	epoch int16
+	// headless: the first that was seen of it is a marker. Its batches were deleted, and any may follow.
+	headless         bool
 	coordinatorEpoch int32 // of the last marker, -1 if none
 	lastTimestamp    int64
 	txnFirstOffset   int64 // of the open transaction, -1 if none
-	// The last batches of this epoch, oldest first, in a ring.
-	batches [retainedBatches]producedBatch
-	first   int8
-	count   int8
-	// headless: the first that was seen of it is a marker. Its batches were deleted, and any may follow.
-	headless bool
+	// batches are the last ones of this epoch, oldest first. There is room for one until a second comes: a log may know a
+	// million producers that wrote once.
+	batches []producedBatch
 }
 
 type producedBatch struct {
@@ -59,29 +58,28 @@ func newProducerState(end int64) *producerState {
 
 // lastSequence is NoSequence where the epoch has no batch yet: the next one is then 0.
 func (p *producer) lastSequence() int32 {
-	if p.count == 0 {
+	if len(p.batches) == 0 {
 		return record.NoSequence
 	}
 	return p.last().lastSequence
 }
 
-func (p *producer) last() producedBatch {
-	return p.batches[(p.first+p.count-1)%retainedBatches]
-}
+func (p *producer) last() producedBatch { return p.batches[len(p.batches)-1] }
 
 func (p *producer) add(b producedBatch) {
-	if p.count == retainedBatches {
-		p.first = (p.first + 1) % retainedBatches
-		p.count--
+	switch len(p.batches) {
+	case 1:
+		p.batches = slices.Grow(p.batches, retainedBatches-1)
+	case retainedBatches:
+		p.batches = slices.Delete(p.batches, 0, 1)
 	}
-	p.batches[(p.first+p.count)%retainedBatches] = b
-	p.count++
+	p.batches = append(p.batches, b)
 	p.headless = false
 }
 
 func (p *producer) setEpoch(epoch int16) {
 	if p.epoch != epoch {
-		p.epoch, p.first, p.count = epoch, 0, 0
+		p.epoch, p.batches = epoch, p.batches[:0]
 	}
 }
 
@@ -91,8 +89,8 @@ func (p *producer) duplicate(b record.Batch) (producedBatch, bool) {
 		return producedBatch{}, false
 	}
 	first, last := b.BaseSequence(), b.LastSequence()
-	for i := range p.count {
-		if known := p.batches[(p.first+i)%retainedBatches]; known.lastSequence == last && known.firstSequence() == first {
+	for _, known := range p.batches {
+		if known.lastSequence == last && known.firstSequence() == first {
 			return known, true
 		}
 	}
