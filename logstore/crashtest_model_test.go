@@ -42,6 +42,8 @@ type promise struct {
 	restarting bool
 	// mayBeMissing: the partition was made and never flushed.
 	mayBeMissing bool
+	// also is what crashChecks gave.
+	also []func(l *logstore.Log) error
 }
 
 func (p promise) String() string {
@@ -133,7 +135,15 @@ func (p promise) verify(l *logstore.Log) ([]sent, error) {
 	if p.restarting || p.headless(l) {
 		return found, nil
 	}
-	return found, p.derived(l, found, start, end)
+	if err := p.derived(l, found, start, end); err != nil {
+		return nil, err
+	}
+	for _, check := range p.also {
+		if err := check(l); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // headless: nothing was promised, and of what is left the beginning is missing. What is known of producers then depends
