@@ -108,7 +108,7 @@ func (b *Broker) openStore() (err error) {
 	b.store, err = logstore.Open(b.static.DataDir(), logstore.Options{
 		FS: b.fs, Now: b.now, NodeID: b.static.NodeID(), ClusterID: b.static.String(config.ClusterID), PageCache: b.static.PageCache(),
 		Events: b.storeEvents(), RetentionCheckMs: b.static.Int64(config.LogRetentionCheckIntervalMs),
-		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs),
+		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs), Space: spaceLimits(b.static),
 	})
 	return err
 }

@@ -46,6 +46,7 @@ func (b *Broker) storeEvents() logstore.Events {
 		Foreign: func(path string) {
 			b.log.Warn("left alone what is not ours in the data directory", "path", path)
 		},
+		Space: b.spaceChanged,
 		Failed: func(what string, err error) {
 			m.failures.Inc()
 			b.log.Error("could not write; trying again later, no record is at risk", "what", what, "error", err)

@@ -35,6 +35,7 @@ func (b *Broker) brokerConfigChanged(d *cluster.Delta) bool {
 func (b *Broker) reconfigure(image *cluster.Image) {
 	b.config.Store(b.static.WithDynamic(image.Configs(cluster.BrokerResource, ""), image.Configs(cluster.BrokerResource, b.name())))
 	b.partitions.Reconfigure(image)
+	b.store.SetSpaceLimits(spaceLimits(b.config.Load()))
 	b.front.setConnectionLimits(connectionLimitsOf(b.config.Load()))
 }
 

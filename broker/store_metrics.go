@@ -30,6 +30,7 @@ func (b *Broker) registerGauges() {
 		gauge("ottla_offline_partitions", "Partitions whose log cannot be trusted and answers KAFKA_STORAGE_ERROR. Anything but 0 needs a person.", b.offlinePartitions),
 		gauge("ottla_log_bytes", "Bytes of all segments.", b.logBytes),
 	)
+	b.registry.MustRegister(b.spaceGauges()...)
 }
 
 func gauge(name, help string, f func() float64) prometheus.GaugeFunc {

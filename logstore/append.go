@@ -44,11 +44,15 @@ type Appended struct {
 // for the flusher: OnFlushed tells when they are on disk. The batch may be reused when Append returns.
 //
 // Errors: OutOfOrderSequenceNumber, InvalidProducerEpoch, InvalidTxnState, TransactionCoordinatorFenced,
-// KafkaStorageError (nothing was appended; once offline, for good), and for Replication OffsetOutOfRange when the batch
+// KafkaStorageError (nothing was appended; of a Client also while the disk is full; once offline, for good), and for Replication OffsetOutOfRange when the batch
 // begins below End.
 func (l *Log) Append(batch record.Batch, o AppendOptions) (Appended, error) {
+	var full error
+	if o.Origin == Client {
+		full = l.store.space.take(int64(len(batch)))
+	}
 	l.appendMu.Lock()
-	a, sync, err := l.append(batch, o)
+	a, sync, err := l.append(batch, o, full)
 	l.appendMu.Unlock()
 	switch {
 	case err != nil || a.Duplicate:
@@ -63,8 +67,8 @@ func (l *Log) Append(batch record.Batch, o AppendOptions) (Appended, error) {
 	return a, err
 }
 
-// append is Append under appendMu.
-func (l *Log) append(batch record.Batch, o AppendOptions) (a Appended, sync syncWhen, err error) {
+// append is Append under appendMu. full is why nothing may be written; what was written before is still a duplicate.
+func (l *Log) append(batch record.Batch, o AppendOptions, full error) (a Appended, sync syncWhen, err error) {
 	if err := l.Err(); err != nil {
 		return a, 0, err
 	}
@@ -89,6 +93,9 @@ func (l *Log) append(batch record.Batch, o AppendOptions) (a Appended, sync sync
 		if isDuplicate {
 			return Appended{original.firstOffset(), original.lastOffset, original.timestamp, l.logStart.Load(), true}, 0, nil
 		}
+	}
+	if full != nil {
+		return a, 0, l.storageError(full)
 	}
 	if sync, err = l.write(batch, m); err != nil {
 		return a, 0, err

@@ -11,6 +11,7 @@
 //	read.go locate.go          references to whole batches; finding an offset's place
 //	batches.go timestamps.go   iterating; searching by time
 //	retention.go truncate.go   giving up the beginning; cutting off the end
+//	space.go removals.go       how full the disk is; files to be removed later, or at once when it is full
 //	recovery_*.go              inspect → plan → apply; index_prefix.go is what of an index is taken over
 //	index.go repair.go         offset and time index, and making them again
 //	txn_index.go transactions.go producer_state.go producer_snapshot.go   producers and transactions
@@ -32,6 +33,12 @@
 // A write or sync that fails takes the log offline at what was flushed, until a restart. Only a full disk does not: the
 // half-written batch is cut off again and the caller told.
 //
+// # A full disk
+//
+// Clients' appends may not touch the reserve (SpaceLimits): below it they are refused, and everything else goes on:
+// reads, coordinators' and the metadata log's appends, deletions, checkpoints, the shutdown. What can be given up is, at
+// once. Appends go on by themselves when there is room again.
+//
 // # Locks
 //
 // In this order; what is not said to be held over file operations is not:
@@ -42,13 +49,14 @@
 //	Store.mu                the map of logs
 //	Log.mu                  one log's segments, index tails, epochs and what is unsynced
 //	handle.mu handlePool.mu one segment's file (held over opening it); which are open
-//	transactions.mu flusher.mu checkpointer.mu timers.mu   taken last
+//	transactions.mu flusher.mu checkpointer.mu timers.mu removals.mu   taken last
+//	space.mu                taken while no other is held; held over statfs
 //
 // # Goroutines
 //
 //	flusher.work            while logs wait for a sync, at most MaxParallelSyncs; awaited by Close
 //	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, removal of
-//	                        deleted files, retention; awaited by Close
+//	                        deleted files, retention, a look at a disk that is filling up; awaited by Close
 //
 // An idle store has neither.
 package logstore

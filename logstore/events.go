@@ -27,6 +27,8 @@ type Events struct {
 	Offline func(tp TopicPartition, err error)
 	// Foreign: a name in the data directory that is not the store's. It is left alone.
 	Foreign func(path string)
+	// Space: the free space went below a limit or came back above it; while it is below, it is told again every minute.
+	Space func(dir string, s SpaceStatus)
 	// Failed: something beside the log itself could not be written (a checkpoint, an index, a removal). It is tried
 	// again with the next occasion; no record is at risk.
 	Failed func(what string, err error)

@@ -30,6 +30,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := s.open(o); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+	s.space.measure()
 	if s.retentionCheck > 0 {
 		s.retainAgain()
 	}

@@ -280,7 +280,7 @@ func (l *Log) deleteFiles(segments []*segment, delay time.Duration) error {
 	if delay == 0 {
 		remove()
 	} else if len(marked) > 0 {
-		l.store.timers.after(delay, remove)
+		l.store.removals.after(delay, remove)
 	}
 	return errors.Join(errs...)
 }

@@ -25,6 +25,7 @@ type Options struct {
 	ProducerIDExpirationMs int64 // producer.id.expiration.ms (86400000)
 	MaxOpenSegments        int   // segment files kept open while nobody uses them (4096)
 	MaxParallelSyncs       int   // 16
+	Space                  SpaceLimits
 }
 
 // Store is a data directory of partition logs. It holds the directory's lock until Close.
@@ -45,6 +46,8 @@ type Store struct {
 	timers      timers
 	flusher     flusher
 	checkpoints checkpointer
+	space       space
+	removals    removals
 
 	naming sync.Mutex // makes creations and deletions one after the other; the first lock taken
 	mu     sync.RWMutex
@@ -77,6 +80,8 @@ func newStore(dir string, o Options) *Store {
 	if s.flusher.max <= 0 {
 		s.flusher.max = 16
 	}
+	s.space.store, s.space.mu.decider.limits = s, o.Space
+	s.removals.store = s
 	s.checkpoints.store, s.checkpoints.points, s.checkpoints.gone = s, map[TopicPartition]int64{}, map[TopicPartition]bool{}
 	return s
 }
@@ -197,7 +202,7 @@ func (s *Store) Delete(tp TopicPartition) error {
 		return err
 	}
 	delay := time.Duration(max(l.configuration().FileDeleteDelayMs, 0)) * time.Millisecond
-	s.timers.after(delay, func() { s.removeDir(dir) })
+	s.removals.after(delay, func() { s.removeDir(dir) })
 	if f := s.events.Removed; f != nil {
 		f(tp)
 	}
@@ -255,6 +260,12 @@ func (s *Store) removeDir(dir string) {
 	}
 }
 
+// Space is how much of the disk was free when it was looked at last.
+func (s *Store) Space() SpaceStatus { return s.space.status() }
+
+// SetSpaceLimits takes effect at once.
+func (s *Store) SetSpaceLimits(l SpaceLimits) { s.space.setLimits(l) }
+
 // ApplyRetention runs Log.ApplyRetention on every log.
 func (s *Store) ApplyRetention(now time.Time) {
 	for _, l := range s.each() {
@@ -267,10 +278,13 @@ func (s *Store) ApplyRetention(now time.Time) {
 // retainAgain is ApplyRetention every log.retention.check.interval.ms.
 func (s *Store) retainAgain() {
 	s.timers.after(s.retentionCheck, func() {
-		s.ApplyRetention(s.now())
+		s.retain()
 		s.retainAgain()
 	})
 }
+
+// retain is ApplyRetention by the store's own clock.
+func (s *Store) retain() { s.ApplyRetention(s.now()) }
 
 func (s *Store) syncRoot() error { return s.fs.SyncDir(s.dir) }
 
