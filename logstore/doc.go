@@ -9,6 +9,7 @@
 //	flusher.go sync.go         group commit: when and how what was appended becomes durable
 //	checkpointer.go settle.go  recovery points, and all that is written off the path of acknowledgements
 //	read.go locate.go          references to whole batches; finding an offset's place
+//	verify.go                  what a good batch is
 //	batches.go timestamps.go   iterating; searching by time
 //	retention.go truncate.go   giving up the beginning; cutting off the end
 //	space.go removals.go       how full the disk is; files to be removed later, or at once when it is full

@@ -320,11 +320,25 @@ func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
 	}
 	s.resume(prefix)
 	sf.prefix = prefix
-	return l.inspectBatches(f, sf, file, from)
+	return l.inspectBatches(f, sf, file, from, f.chainOf(i))
+}
+
+// chainOf is what the batches of a segment must agree with. What the leader-epoch checkpoint says is believed
+// below the recovery point.
+func (f *facts) chainOf(i int) chain {
+	below := int64(math.MaxInt64)
+	if i+1 < len(f.segments) {
+		below = f.segments[i+1].base
+	}
+	known := leaderEpochs{entries: slices.Clone(f.epochs.entries)}
+	known.truncateFromEnd(f.promised())
+	c := newChain(f.segments[i].base, below, append(known.entries, epochEntry{record.NoLeaderEpoch, f.promised()}))
+	c.next = f.segments[i].next
+	return c
 }
 
 // inspectBatches walks from the last index entry, or from where the producers' state is, to the end of the segment.
-func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from int64) error {
+func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from int64, c chain) error {
 	s, interval := sf.seg, l.configuration().IndexIntervalBytes
 	scan := newScanner(file, min(sf.prefix.position, sf.prefix.positionOf(s, f.producers.end)), sf.bytes)
 	verifying := false
@@ -337,19 +351,21 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from 
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if err == nil && (h.base < sf.next || !s.fits(h.last)) {
-			err = fmt.Errorf("%w: offset %d does not follow %d", record.ErrCorrupt, h.base, sf.next-1)
-		}
 		if err == nil && h.last >= from {
 			if !verifying {
 				f.read += scan.read
 				scan.done()
 				scan, verifying = newVerifier(file, h.position, sf.bytes), true
+				h, err = scan.peek()
 			}
-			h, err = scan.verify()
+			if err == nil {
+				err = scan.checkCRC(&h)
+			}
 		}
 		if err == nil {
-			scan.next = h.end()
+			err = scan.follow(&c, &h)
+		}
+		if err == nil {
 			err = f.replay(sf, file, h)
 		}
 		if err != nil && !isDamage(err) {
@@ -365,9 +381,4 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from 
 		s.appendedAgain(h, sf.prefix, interval)
 		sf.next = h.last + 1
 	}
-}
-
-// isDamage tells bytes that are not a batch from a disk that does not answer.
-func isDamage(err error) bool {
-	return errors.Is(err, record.ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/ottla/ottla/logstore/mutant"
 	"github.com/ottla/ottla/protocol/record"
 )
 
@@ -201,6 +202,9 @@ func (s *scanner) checkCRC(h *header) error {
 			s.read += n
 			if _, err := s.file.ReadAt(s.window, position); err != nil {
 				s.window = nil
+				if errors.Is(err, io.EOF) {
+					return io.ErrUnexpectedEOF
+				}
 				return err
 			}
 		}
@@ -209,7 +213,7 @@ func (s *scanner) checkCRC(h *header) error {
 		got = crc32.Update(got, table, piece)
 		position += int64(len(piece))
 	}
-	if got != want {
+	if got != want && !mutant.Is(mutant.SkipCRC) {
 		return fmt.Errorf("%w: checksum is %08x, the header says %08x", record.ErrCorrupt, got, want)
 	}
 	return nil

@@ -14,6 +14,8 @@ const (
 	AckBeforeSync Name = "ack-before-sync"
 	// SkipCRC takes every checksum for right.
 	SkipCRC Name = "skip-crc"
+	// SkipContinuity takes every batch to follow the one before it.
+	SkipContinuity Name = "skip-continuity"
 )
 
 // Mutant says what is broken, and which test of which package must fail.

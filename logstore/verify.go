@@ -1,0 +1,167 @@
+package logstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/ottla/ottla/logstore/mutant"
+	"github.com/ottla/ottla/protocol/record"
+)
+
+// What a good batch is, is said here and nowhere else: recovery, compaction, the scrub, doctor and the first fetch all
+// ask a verifier. Its checksum is right, and what the checksum does not cover agrees with what stands around it: base
+// offset, length, magic and leader epoch.
+//
+// Offsets ascend. They may leave holes: compaction makes them, and followers of a compacted log have them too, where no
+// checkpoint of theirs tells of it. So a base offset is known to be wrong by overlapping a neighbour. Where nothing was
+// compacted, neighbours leave no room, and each wrong one does; only the last batch of a log has room above it.
+
+// Damage is a place in a segment where something else stands than what was written there.
+type Damage struct {
+	File     string
+	Position int64
+	Offset   int64 // the one that should come there
+	Err      error
+}
+
+func (d *Damage) Error() string {
+	return fmt.Sprintf("%s is damaged at byte %d, about offset %d: %v: the bytes are kept; restore the file from a replica or a backup, delete the records up to an offset behind it, or delete the partition",
+		d.File, d.Position, d.Offset, d.Err)
+}
+
+func (d *Damage) Unwrap() error { return d.Err }
+
+// chain is how the batches of a segment follow each other. It decides by headers alone.
+type chain struct {
+	next  int64 // no offset of the next batch is smaller
+	below int64 // ... and none is this large: the next segment's base, or the log's end
+	base  int64 // the segment's: an index must be able to name every offset
+	epoch int32 // of the last batch that had one, -1 for none
+	// unanchored: what stands before the next batch was not looked at.
+	unanchored bool
+	// epochs is what the leader-epoch checkpoint says, as far as it is to be believed.
+	epochs []epochEntry
+}
+
+// newChain is for a segment's first batch. Above below there is nothing: math.MaxInt64 where that is not known.
+func newChain(base, below int64, epochs []epochEntry) chain {
+	return chain{next: base, below: below, base: base, epoch: record.NoLeaderEpoch, epochs: epochs}
+}
+
+// fault is why a batch cannot stand where the chain has come to, nil if it can.
+func (c *chain) fault(h *header) error {
+	switch {
+	case mutant.Is(mutant.SkipContinuity):
+		return nil
+	case h.base < c.next:
+		return fmt.Errorf("%w: offset %d does not follow %d", record.ErrCorrupt, h.base, c.next-1)
+	case h.last >= c.below || h.last-c.base > math.MaxInt32:
+		return fmt.Errorf("%w: offsets up to %d, where %d is beyond the segment", record.ErrCorrupt, h.last, c.below)
+	case h.v2 == nil: // older formats have no epoch
+		return nil
+	}
+	if known := c.epochAt(h.last); known >= 0 && h.leaderEpoch != known {
+		return fmt.Errorf("%w: leader epoch %d, where %s says %d", record.ErrCorrupt, h.leaderEpoch, epochsName, known)
+	}
+	if h.leaderEpoch < c.epoch {
+		return fmt.Errorf("%w: leader epoch %d after %d", record.ErrCorrupt, h.leaderEpoch, c.epoch)
+	}
+	return nil
+}
+
+// epochAt is what the checkpoint says of an offset, -1 if nothing. Offsets ascend from call to call.
+func (c *chain) epochAt(offset int64) int32 {
+	for len(c.epochs) > 1 && c.epochs[1].start <= offset {
+		c.epoch = max(c.epoch, c.epochs[0].epoch)
+		c.epochs = c.epochs[1:]
+	}
+	if len(c.epochs) == 0 || c.epochs[0].start > offset {
+		return record.NoLeaderEpoch
+	}
+	return c.epochs[0].epoch
+}
+
+// hasRoom tells whether a good-looking batch may have been moved up: only the one after it can tell.
+func (c *chain) hasRoom(h *header) bool { return c.unanchored || h.base > c.next }
+
+// take goes on behind a batch.
+func (c *chain) take(h *header) {
+	c.next, c.unanchored = h.last+1, false
+	if h.v2 != nil {
+		c.epoch = h.leaderEpoch
+	}
+}
+
+// verifier walks over the batches of a segment and stops at the first that is not good.
+type verifier struct {
+	scan  *scanner
+	chain chain
+}
+
+// newSegmentVerifier begins at position, where the chain has come to; the segment ends at size. Give it back with done.
+func newSegmentVerifier(file io.ReaderAt, position, size int64, c chain) verifier {
+	return verifier{newVerifier(file, position, size), c}
+}
+
+func (v *verifier) done() { v.scan.done() }
+
+// batch is the next good batch, io.EOF after the last. isDamage tells damage, at v.scan.next, from a disk that does not
+// answer.
+func (v *verifier) batch() (header, error) {
+	h, err := v.scan.peek()
+	if err == nil {
+		err = v.scan.checkCRC(&h)
+	}
+	if err == nil {
+		err = v.follow(&h)
+	}
+	return h, err
+}
+
+// follow is batch for one whose checksum is known to be right.
+func (v *verifier) follow(h *header) error { return v.scan.follow(&v.chain, h) }
+
+// follow moves the scanner and the chain behind the batch at next, unless it cannot stand there.
+func (s *scanner) follow(c *chain, h *header) error {
+	if err := c.fault(h); err != nil {
+		return err
+	}
+	if c.hasRoom(h) {
+		after, err := s.ahead(h)
+		if err != nil {
+			return err
+		}
+		if after >= 0 && after <= h.last && !mutant.Is(mutant.SkipContinuity) {
+			return fmt.Errorf("%w: offsets %d to %d, where the next batch begins at %d", record.ErrCorrupt, h.base, h.last, after)
+		}
+	}
+	c.take(h)
+	s.next = h.end()
+	return nil
+}
+
+// ahead is the base offset of the batch behind h, -1 if none can be seen there. It is for another look to judge that one.
+func (s *scanner) ahead(h *header) (int64, error) {
+	if h.end() >= s.limit {
+		return -1, nil
+	}
+	if h.v2 != nil && s.holds(h.position, record.HeaderBytes) {
+		copy(s.head[:], h.v2) // the window may move
+		h.v2 = s.head[:]
+	}
+	at := s.next
+	s.next = h.end()
+	after, err := s.peek()
+	s.next = at
+	if isDamage(err) {
+		return -1, nil
+	}
+	return after.base, err
+}
+
+// isDamage tells bytes that are not a batch from a disk that does not answer.
+func isDamage(err error) bool {
+	return errors.Is(err, record.ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF)
+}
