@@ -24,7 +24,7 @@ var rooms = []room{
 	{path: "config", why: "a key is a value with a range: whoever it configures imports it, never the reverse"},
 	{path: "logstore/vfs", why: "the file system is handed in; it knows nothing of what is stored"},
 	{path: "logstore/vfs/errorfs", may: []string{"logstore/vfs"}, why: "a file system that fails on purpose is a file system"},
-	{path: "logstore", may: []string{"protocol", "protocol/record", "logstore/vfs"},
+	{path: "logstore", may: []string{"protocol", "protocol/record", "logstore/vfs", "logstore/mutant"},
 		why: "bytes at rest outlive every decision made about them, so they depend on none"},
 	{path: "coordinator", may: []string{"protocol", "protocol/record", "coordinator/record"},
 		why: "the runtime of deciders takes a log as an interface; what implements it stands above"},
