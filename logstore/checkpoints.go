@@ -70,8 +70,16 @@ func readOffsets(fsys vfs.FS, name string) (map[TopicPartition]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	offsets, err := parseOffsets(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", errBadCheckpoint, name, err)
+	}
+	return offsets, nil
+}
+
+func parseOffsets(data []byte) (map[TopicPartition]int64, error) {
 	offsets := map[TopicPartition]int64{}
-	err = parseCheckpoint(data, func(fields []string) error {
+	return offsets, parseCheckpoint(data, func(fields []string) error {
 		if len(fields) != 3 {
 			return errors.New("want topic, partition and offset")
 		}
@@ -87,10 +95,6 @@ func readOffsets(fsys vfs.FS, name string) (map[TopicPartition]int64, error) {
 		offsets[tp] = offset
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%w %s: %w", errBadCheckpoint, name, err)
-	}
-	return offsets, nil
 }
 
 // writeOffsets replaces an offset checkpoint.

@@ -18,6 +18,7 @@
 //	txn_index.go transactions.go producer_state.go producer_snapshot.go   producers and transactions
 //	leader_epochs.go checkpoints.go meta_properties.go names.go atomic_file.go   small files
 //	scanner.go handle.go timers.go   walking over batches, open files, things to do later
+//	views.go                   what tools may read of the files (package dump)
 //
 // # What is durable when
 //

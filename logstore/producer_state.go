@@ -202,8 +202,11 @@ func (p *producer) expired(nowMs, expirationMs int64) bool {
 func (s *producerState) list() []Producer {
 	out := make([]Producer, 0, len(s.producers))
 	for _, id := range slices.Sorted(maps.Keys(s.producers)) {
-		p := s.producers[id]
-		out = append(out, Producer{id, p.epoch, p.lastSequence(), p.lastTimestamp, p.coordinatorEpoch, p.txnFirstOffset})
+		out = append(out, s.producers[id].view(id))
 	}
 	return out
+}
+
+func (p *producer) view(id int64) Producer {
+	return Producer{id, p.epoch, p.lastSequence(), p.lastTimestamp, p.coordinatorEpoch, p.txnFirstOffset}
 }

@@ -91,39 +91,53 @@ func writeImage(w io.Writer, image *cluster.Image) (int64, error) {
 
 // readImage reads what writeImage wrote.
 func readImage(r io.Reader) (*cluster.Image, int64, error) {
-	in := bufio.NewReaderSize(r, 64<<10)
-	var head [13]byte
-	if _, err := io.ReadFull(in, head[:]); err != nil {
-		return nil, 0, fmt.Errorf("snapshot: %w", err)
+	b, err := readImageBody(r)
+	if err != nil {
+		return nil, 0, err
 	}
-	if head[0] != imageVersion {
-		return nil, 0, fmt.Errorf("snapshot has format %d; this build knows format %d", head[0], imageVersion)
-	}
-	var records []cluster.Record
-	size := int64(len(head))
-	for {
-		length, err := binary.ReadUvarint(in)
-		if err == io.EOF {
-			break
-		}
-		if err != nil || length > recordBytesMax {
-			return nil, 0, fmt.Errorf("snapshot: record %d has no proper length", len(records))
-		}
-		b := make([]byte, length)
-		if _, err := io.ReadFull(in, b); err != nil {
-			return nil, 0, fmt.Errorf("snapshot: record %d: %w", len(records), err)
-		}
-		rec, err := record.ReadMetadata(b)
-		if err != nil {
-			return nil, 0, fmt.Errorf("snapshot: record %d: %w", len(records), err)
-		}
-		records = append(records, rec)
-		size += int64(length)
-	}
-	offset, epoch := int64(binary.BigEndian.Uint64(head[1:])), int32(binary.BigEndian.Uint32(head[9:]))
-	image, _, err := cluster.Empty().Apply(offset, epoch, records)
+	image, _, err := cluster.Empty().Apply(b.offset, b.epoch, b.records)
 	if err != nil {
 		return nil, 0, fmt.Errorf("snapshot: %w", err)
 	}
-	return image, size, nil
+	return image, b.size, nil
+}
+
+// imageBody is an image as it is written.
+type imageBody struct {
+	offset  int64
+	epoch   int32
+	records []cluster.Record
+	size    int64 // bytes
+}
+
+func readImageBody(r io.Reader) (body imageBody, err error) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var head [13]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return body, fmt.Errorf("snapshot: %w", err)
+	}
+	if head[0] != imageVersion {
+		return body, fmt.Errorf("snapshot has format %d; this build knows format %d", head[0], imageVersion)
+	}
+	body.offset, body.epoch = int64(binary.BigEndian.Uint64(head[1:])), int32(binary.BigEndian.Uint32(head[9:]))
+	body.size = int64(len(head))
+	for {
+		length, err := binary.ReadUvarint(in)
+		if err == io.EOF {
+			return body, nil
+		}
+		if err != nil || length > recordBytesMax {
+			return body, fmt.Errorf("snapshot: record %d has no proper length", len(body.records))
+		}
+		b := make([]byte, length)
+		if _, err := io.ReadFull(in, b); err != nil {
+			return body, fmt.Errorf("snapshot: record %d: %w", len(body.records), err)
+		}
+		rec, err := record.ReadMetadata(b)
+		if err != nil {
+			return body, fmt.Errorf("snapshot: record %d: %w", len(body.records), err)
+		}
+		body.records = append(body.records, rec)
+		body.size += int64(length)
+	}
 }

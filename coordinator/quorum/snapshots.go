@@ -109,62 +109,82 @@ func (s *snapshots) check(id string) (*raft.SnapshotMeta, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.fs.Open(s.dir + "/" + id)
+	return meta, checkSum(s.fs, s.dir+"/"+id, headBytes+meta.Size)
+}
+
+// checkSum compares the checksum that stands at the end of a snapshot.
+func checkSum(fsys vfs.FS, name string, end int64) error {
+	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
 	sum := crc32.New(castagnoli)
-	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, headBytes+meta.Size)); err != nil {
-		return nil, err
+	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, end)); err != nil {
+		return err
 	}
 	var stored [4]byte
-	if _, err := f.ReadAt(stored[:], headBytes+meta.Size); err != nil {
-		return nil, err
+	if _, err := f.ReadAt(stored[:], end); err != nil {
+		return err
 	}
 	if sum.Sum32() != binary.BigEndian.Uint32(stored[:]) {
-		return nil, errors.New("is damaged: its checksum does not match")
+		return errors.New("is damaged: its checksum does not match")
 	}
-	return meta, nil
+	return nil
 }
 
 // head reads what stands before a snapshot's body, and says how long that is.
 func (s *snapshots) head(id string) (*raft.SnapshotMeta, int64, error) {
-	f, err := s.fs.Open(s.dir + "/" + id)
+	h, err := readHead(s.fs, s.dir, id)
+	if err == nil && h.clusterID != s.clusterID {
+		err = fmt.Errorf("belongs to cluster %s, but this is cluster %s", h.clusterID, s.clusterID)
+	}
 	if err != nil {
 		return nil, 0, err
+	}
+	return h.meta, h.bytes, nil
+}
+
+// snapshotHead is what stands before a snapshot's body.
+type snapshotHead struct {
+	clusterID string
+	meta      *raft.SnapshotMeta
+	bytes     int64
+}
+
+func readHead(fsys vfs.FS, dir, id string) (h snapshotHead, err error) {
+	f, err := fsys.Open(dir + "/" + id)
+	if err != nil {
+		return h, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, err
+		return h, err
 	}
 	b := make([]byte, min(info.Size(), snapshotHeadMax))
 	if n, err := f.ReadAt(b, 0); n < len(b) {
-		return nil, 0, err
+		return h, err
 	}
 	if len(b) < len(snapshotMagic)+2 || string(b[:len(snapshotMagic)]) != snapshotMagic {
-		return nil, 0, errors.New("is not a snapshot of the metadata: is it damaged?")
+		return h, errors.New("is not a snapshot of the metadata: is it damaged?")
 	}
 	r := reader{b[len(snapshotMagic):]}
 	if v := r.uint16(); v != snapshotVersion {
-		return nil, 0, fmt.Errorf("has format %d; this build knows format %d: it was written by a newer one", v, snapshotVersion)
+		return h, fmt.Errorf("has format %d; this build knows format %d: it was written by a newer one", v, snapshotVersion)
 	}
-	clusterID := string(r.short())
-	meta := &raft.SnapshotMeta{Version: 1, ID: id, Index: r.uint64(), Term: r.uint64(), ConfigurationIndex: r.uint64()}
+	h.clusterID = string(r.short())
+	h.meta = &raft.SnapshotMeta{Version: 1, ID: id, Index: r.uint64(), Term: r.uint64(), ConfigurationIndex: r.uint64()}
 	configuration := r.take(int(r.uint32()))
 	if r.b == nil || info.Size() < int64(len(b)-len(r.b))+4 {
-		return nil, 0, errors.New("is damaged: it ends too early")
+		return h, errors.New("is damaged: it ends too early")
 	}
-	if clusterID != s.clusterID {
-		return nil, 0, fmt.Errorf("belongs to cluster %s, but this is cluster %s", clusterID, s.clusterID)
+	if h.meta.Configuration, err = decodeConfiguration(configuration); err != nil {
+		return h, fmt.Errorf("is damaged: %w", err)
 	}
-	if meta.Configuration, err = decodeConfiguration(configuration); err != nil {
-		return nil, 0, fmt.Errorf("is damaged: %w", err)
-	}
-	headBytes := int64(len(b) - len(r.b))
-	meta.Size = info.Size() - headBytes - 4
-	return meta, headBytes, nil
+	h.bytes = int64(len(b) - len(r.b))
+	h.meta.Size = info.Size() - h.bytes - 4
+	return h, nil
 }
 
 // decodeConfiguration is raft's, which panics on what it did not write.

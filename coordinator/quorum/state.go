@@ -51,7 +51,7 @@ var errNotFound = errors.New("not found")
 
 // openStateFile reads the state file of a directory; one that is not there is that of a new log.
 func openStateFile(fsys vfs.FS, dir string, who identity) (*stateFile, error) {
-	s := &stateFile{fs: fsys, dir: dir, name: dir + "/quorum-state", who: who, values: map[string][]byte{}}
+	s := &stateFile{fs: fsys, dir: dir, name: dir + "/" + StateName, who: who, values: map[string][]byte{}}
 	data, err := readFile(fsys, s.name, stateBytesMax)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -78,30 +78,40 @@ func (s *stateFile) encode() []byte {
 }
 
 func (s *stateFile) decode(data []byte) error {
-	if len(data) < len(stateMagic)+6 || string(data[:len(stateMagic)]) != stateMagic {
-		return errors.New("is not a quorum-state file: is it damaged?")
-	}
-	body, sum := data[:len(data)-4], binary.BigEndian.Uint32(data[len(data)-4:])
-	if v := binary.BigEndian.Uint16(body[len(stateMagic):]); v != stateVersion {
-		return fmt.Errorf("has format %d; this build knows format %d: it was written by a newer one", v, stateVersion)
-	}
-	if crc32.Checksum(body, castagnoli) != sum {
-		return errors.New("is damaged: its checksum does not match")
-	}
-	r := reader{body[len(stateMagic)+2:]}
-	found := identity{ClusterID: string(r.short()), NodeID: int32(r.uint32())}
-	for range r.uint16() {
-		key := string(r.short())
-		s.values[key] = slices.Clone(r.short())
-	}
-	if r.b == nil {
-		return errors.New("is damaged: it ends too early")
+	found, values, err := parseState(data)
+	if err != nil {
+		return err
 	}
 	if found != s.who {
 		return fmt.Errorf("belongs to cluster %s node %d, but this is cluster %s node %d",
 			found.ClusterID, found.NodeID, s.who.ClusterID, s.who.NodeID)
 	}
+	s.values = values
 	return nil
+}
+
+func parseState(data []byte) (who identity, values map[string][]byte, err error) {
+	if len(data) < len(stateMagic)+6 || string(data[:len(stateMagic)]) != stateMagic {
+		return who, nil, errors.New("is not a quorum-state file: is it damaged?")
+	}
+	body, sum := data[:len(data)-4], binary.BigEndian.Uint32(data[len(data)-4:])
+	if v := binary.BigEndian.Uint16(body[len(stateMagic):]); v != stateVersion {
+		return who, nil, fmt.Errorf("has format %d; this build knows format %d: it was written by a newer one", v, stateVersion)
+	}
+	if crc32.Checksum(body, castagnoli) != sum {
+		return who, nil, errors.New("is damaged: its checksum does not match")
+	}
+	r := reader{body[len(stateMagic)+2:]}
+	who = identity{ClusterID: string(r.short()), NodeID: int32(r.uint32())}
+	values = map[string][]byte{}
+	for range r.uint16() {
+		key := string(r.short())
+		values[key] = slices.Clone(r.short())
+	}
+	if r.b == nil {
+		return who, nil, errors.New("is damaged: it ends too early")
+	}
+	return who, values, nil
 }
 
 // Set sets a value, durably.

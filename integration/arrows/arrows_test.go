@@ -26,6 +26,8 @@ var rooms = []room{
 	{path: "logstore/vfs/errorfs", may: []string{"logstore/vfs"}, why: "a file system that fails on purpose is a file system"},
 	{path: "logstore", may: []string{"protocol", "protocol/record", "logstore/vfs", "logstore/mutant"},
 		why: "bytes at rest outlive every decision made about them, so they depend on none"},
+	{path: "logstore/dump", may: []string{"protocol/record", "logstore", "logstore/vfs", "coordinator/record", "coordinator/quorum"},
+		why: "a tool that prints every file asks each file's own parser; nothing but the command line stands above it"},
 	{path: "coordinator", may: []string{"protocol", "protocol/record", "coordinator/record"},
 		why: "the runtime of deciders takes a log as an interface; what implements it stands above"},
 	{path: "coordinator/record", may: []string{"protocol", "protocol/record"},
