@@ -125,8 +125,8 @@ func (r *SegmentReader) Next() (SegmentBatch, error) {
 // Position is where the next batch is looked for.
 func (r *SegmentReader) Position() int64 { return r.scan.next }
 
-// Seek goes to another position.
-func (r *SegmentReader) Seek(position int64) { r.scan.next = position }
+// GoTo goes to another position.
+func (r *SegmentReader) GoTo(position int64) { r.scan.next = position }
 
 // Close lets go of the reader's memory. The file is the caller's.
 func (r *SegmentReader) Close() { r.scan.done() }

@@ -112,7 +112,7 @@ func (d *dumper) walk(name string, t *tally, visit func(vfs.File, logstore.Segme
 			return searchErr
 		}
 		say(position, fmt.Errorf("%w: %d bytes hold no batch", err, next-position))
-		r.Seek(next)
+		r.GoTo(next)
 	}
 }
 
