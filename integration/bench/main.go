@@ -2,7 +2,7 @@
 // measured in the same minute by the same client: a shared machine's absolute figures mean little, its ratios more.
 //
 // ROUNDS (default 3) and RECORDS (default 300000 a round) come from the environment. Figures are medians, with the lowest
-// and highest in brackets.
+// and highest in brackets. Words after the command name the parts to run; without one all of them are.
 package main
 
 import (
@@ -21,10 +21,39 @@ func main() {
 		serveKfake(os.Args[2])
 		return
 	}
-	if err := run(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// parts are what can be measured.
+var parts = []struct {
+	name string
+	run  func(*bench) error
+}{
+	{"throughput", (*bench).throughput},
+	{"starts", (*bench).starts},
+	{"memory", (*bench).memory},
+	{"partitions", (*bench).partitions},
+	{"sync", (*bench).syncStrategies},
+}
+
+// chosen are the parts of these names, all if there are none.
+func chosen(names []string) (run []func(*bench) error, err error) {
+	var known []string
+	for _, p := range parts {
+		known = append(known, p.name)
+		if len(names) == 0 || slices.Contains(names, p.name) {
+			run = append(run, p.run)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%q is none of %v", name, known)
+		}
+	}
+	return run, nil
 }
 
 func number(name string, otherwise int) int {
@@ -34,15 +63,19 @@ func number(name string, otherwise int) int {
 	return otherwise
 }
 
-func run() error {
+func run(names []string) error {
+	parts, err := chosen(names)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "ottla-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{dir: dir, rounds: number("ROUNDS", 3), records: number("RECORDS", 300_000)}
-	for _, part := range []func() error{b.throughput, b.starts, b.memory} {
-		if err := part(); err != nil {
+	for _, part := range parts {
+		if err := part(b); err != nil {
 			return err
 		}
 	}
