@@ -28,6 +28,10 @@ type Options struct {
 	Set map[string]string
 	// Host is what the broker listens on and clients are given. Empty is 127.0.0.1.
 	Host string
+	// DataDir is where the partitions go. Empty is a folder in Dir.
+	DataDir string
+	// Binary is another build of ottla than the one under test.
+	Binary string
 }
 
 // Broker is one broker process, or the place of one between Kill and Restart. Its address and data stay the same.
@@ -40,6 +44,8 @@ type Broker struct {
 	Started time.Duration
 	// IsKafka is true when Apache Kafka plays the broker.
 	IsKafka bool
+	// Env is what the next start's environment has beside ours.
+	Env []string
 
 	argv []string
 	proc *process
@@ -79,6 +85,9 @@ func open(o Options, kafka bool) (*Broker, error) {
 		DataDir:   filepath.Join(o.Dir, "data"),
 		LogFile:   filepath.Join(o.Dir, "broker.log"),
 		IsKafka:   kafka,
+	}
+	if o.DataDir != "" {
+		b.DataDir = o.DataDir
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, err
@@ -148,7 +157,10 @@ func (b *Broker) tail(bytes int) string {
 }
 
 func (b *Broker) prepareOttla(o Options) error {
-	bin, err := Binary()
+	bin, err := o.Binary, error(nil)
+	if bin == "" {
+		bin, err = Binary()
+	}
 	if err != nil {
 		return err
 	}
@@ -191,7 +203,7 @@ func (b *Broker) exec() error {
 	}
 	p := &process{cmd: exec.Command(b.argv[0], b.argv[1:]...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.Env = plainEnvironment()
+	p.cmd.Env = append(plainEnvironment(), b.Env...)
 	p.cmd.SysProcAttr = dieWithParent()
 	err = p.cmd.Start()
 	log.Close()
@@ -216,7 +228,18 @@ func plainEnvironment() []string {
 // PID is the broker's process id.
 func (b *Broker) PID() int { return b.proc.cmd.Process.Pid }
 
-// Kill ends the broker as a crash would, and returns when it is gone.
+// Ended waits until the broker has ended by itself, and tells whether it did so in time. Restart may follow.
+func (b *Broker) Ended(max time.Duration) bool {
+	select {
+	case <-b.proc.done:
+		b.proc = nil
+		return true
+	case <-time.After(max):
+		return false
+	}
+}
+
+// Kill ends the broker as a crash would, and returns when it is gone. It may have gone before.
 func (b *Broker) Kill() {
 	b.proc.cmd.Process.Kill()
 	<-b.proc.done
