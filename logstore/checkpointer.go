@@ -82,7 +82,11 @@ func (c *checkpointer) take() []*Log {
 
 // run brings the checkpoints up to date with the logs that moved.
 func (c *checkpointer) run() {
-	if err := c.write(c.take()); err != nil {
+	logs := c.take()
+	if c.store.Err() != nil {
+		return
+	}
+	if err := c.write(logs); err != nil {
 		c.store.failed("writing checkpoints", err)
 	}
 	c.shorten()

@@ -25,6 +25,8 @@ type Events struct {
 	IndexRebuilt func(tp TopicPartition, file, why string)
 	// Offline: the log can no longer be trusted and answers KAFKA_STORAGE_ERROR until a restart.
 	Offline func(tp TopicPartition, err error)
+	// DirOffline: the data directory can no longer be written or read, and none of its logs is used until a restart.
+	DirOffline func(dir string, err error)
 	// Foreign: a name in the data directory that is not the store's. It is left alone.
 	Foreign func(path string)
 	// Space: the free space went below a limit or came back above it; while it is below, it is told again every minute.

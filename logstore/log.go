@@ -76,6 +76,12 @@ type Log struct {
 // TopicPartition names the log.
 func (l *Log) TopicPartition() TopicPartition { return l.tp }
 
+// DataDir is the data directory that the log lies in.
+func (l *Log) DataDir() string { return l.store.dir }
+
+// DirectoryID is the id of that directory.
+func (l *Log) DirectoryID() [16]byte { return l.store.meta.directoryID }
+
 // TopicID is the id in partition.metadata; zero if the directory has none.
 func (l *Log) TopicID() [16]byte { return l.topicID }
 
@@ -207,15 +213,24 @@ type offlineError struct{ err error }
 // told from now on.
 func (l *Log) fail(what string, cause error) error {
 	err := l.storageError(fmt.Errorf("%s: %w: the partition is offline at offset %d until a restart", what, cause, l.flushed.Load()))
-	if !l.offline.CompareAndSwap(nil, &offlineError{err}) {
+	if !l.fall(err) {
 		return l.Err()
 	}
-	l.refuseWaiters(err)
-	l.tellFlushed(l.flushed.Load(), err)
 	if f := l.store.events.Offline; f != nil {
 		f(l.tp, err)
 	}
+	l.store.suspect(cause)
 	return err
+}
+
+// fall takes the log offline and tells who waits, unless it was already.
+func (l *Log) fall(err error) bool {
+	if !l.offline.CompareAndSwap(nil, &offlineError{err}) {
+		return false
+	}
+	l.refuseWaiters(err)
+	l.tellFlushed(l.flushed.Load(), err)
+	return true
 }
 
 func (l *Log) refuseWaiters(err error) {
@@ -233,6 +248,7 @@ func (l *Log) storageError(err error) error {
 	if protocol.CodeOf(err) == protocol.KafkaStorageError {
 		return err
 	}
+	l.store.suspect(err)
 	return protocol.Errorf(protocol.KafkaStorageError, "%s: %v", l.tp, err)
 }
 

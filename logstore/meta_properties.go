@@ -85,11 +85,11 @@ func (m metaProperties) encode() []byte {
 // checkIdentity compares what the directory says with what the process was told.
 func (m metaProperties) checkIdentity(name, clusterID string, nodeID int32) error {
 	if clusterID != "" && clusterID != m.clusterID {
-		return fmt.Errorf("%s belongs to cluster %s, and this node is configured for cluster %s: give it the right directory or the right cluster id; nothing was changed",
+		return refuse("%s belongs to cluster %s, and this node is configured for cluster %s: give it the right directory or the right cluster id; nothing was changed",
 			name, m.clusterID, clusterID)
 	}
 	if nodeID != m.nodeID {
-		return fmt.Errorf("%s belongs to node %d of cluster %s, and this is node %d: give it the right directory or the right node id; nothing was changed",
+		return refuse("%s belongs to node %d of cluster %s, and this is node %d: give it the right directory or the right node id; nothing was changed",
 			name, m.nodeID, m.clusterID, nodeID)
 	}
 	return nil

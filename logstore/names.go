@@ -39,9 +39,13 @@ const (
 	highWatermarkName = "replication-offset-checkpoint"
 	logStartName      = "log-start-offset-checkpoint"
 	cleanerName       = "cleaner-offset-checkpoint" // of Kafka's compaction; only read
+	probeName         = "disk-probe"                // see Store.probe
+
+	metadataLogName = "__cluster_metadata-0" // the metadata log, a partition's directory like any other
 
 	deleteSuffix = "-delete" // of a partition's directory that waits for its removal
 	straySuffix  = "-stray"  // of one that the metadata does not know
+	futureSuffix = "-future" // of one that is being copied from another data directory
 	maxNameBytes = 255
 )
 
@@ -81,6 +85,16 @@ func setAside(tp TopicPartition, suffix string) string {
 	rand.Read(id[:])
 	tail := "-" + strconv.Itoa(int(tp.Partition)) + "." + hex.EncodeToString(id[:]) + suffix
 	return tp.Topic[:min(len(tp.Topic), maxNameBytes-len(tail))] + tail
+}
+
+// parseFutureDir is the partition that a directory setAside under futureSuffix is a copy of.
+func parseFutureDir(name string) (tp TopicPartition, ok bool) {
+	rest, ok := strings.CutSuffix(name, futureSuffix)
+	at := strings.LastIndexByte(rest, '.')
+	if !ok || at < 0 {
+		return tp, false
+	}
+	return parsePartitionDir(rest[:at])
 }
 
 func segmentName(base int64, ext string) string { return fmt.Sprintf("%020d%s", base, ext) }

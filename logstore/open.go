@@ -14,30 +14,80 @@ import (
 // Open takes the directory's lock, reads or makes meta.properties, and recovers every partition, in parallel. It refuses,
 // naming both sides and deleting nothing, a directory of another cluster or node, or of a newer format.
 func Open(dir string, o Options) (*Store, error) {
+	s, err := take(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(o); err != nil {
+		return nil, errors.Join(err, s.lock.Close())
+	}
+	return s, nil
+}
+
+// refusal is an error that only a person can put right: the directory is not what this process should work on. Any
+// other error of a start is the disk's.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+func refuse(format string, args ...any) error { return refusal{fmt.Errorf(format, args...)} }
+
+// take takes the directory's lock, and looks at what it holds and whose it is. It changes nothing.
+func take(dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
-	began := s.now()
 	if err := makeDir(s.fs, dir); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	lock, err := s.fs.Lock(join(dir, lockName))
 	if errors.Is(err, vfs.ErrLocked) {
-		return nil, fmt.Errorf("data directory %s is in use by another process, which holds %s: %w", dir, lockName, err)
+		return nil, refuse("data directory %s is in use by another process, which holds %s: %w", dir, lockName, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	s.lock = lock
-	if err := s.open(o); err != nil {
+	if err := s.look(o); err != nil {
 		return nil, errors.Join(err, lock.Close())
+	}
+	return s, nil
+}
+
+// look lists the directory and reads meta.properties.
+func (s *Store) look(o Options) (err error) {
+	if s.found, err = s.listRoot(); err != nil {
+		return err
+	}
+	name := join(s.dir, metaName)
+	if s.meta, s.known, err = readMetaProperties(s.fs, name); err != nil {
+		err = fmt.Errorf("%w; nothing was changed", err)
+		if isDiskTrouble(err) {
+			return err
+		}
+		return refusal{err}
+	}
+	switch n := len(s.found.partitions); {
+	case s.known:
+		return s.meta.checkIdentity(name, o.ClusterID, o.NodeID)
+	case n > 0:
+		return refuse("%s is missing, and there are %d partitions in the directory: restore it, or choose an empty directory; nothing was changed", name, n)
+	}
+	return nil
+}
+
+// start recovers what look has found.
+func (s *Store) start(o Options) error {
+	began := s.now()
+	if err := s.open(o); err != nil {
+		return err
 	}
 	s.space.measure()
 	if s.retentionCheck > 0 {
 		s.retainAgain()
 	}
 	if f := s.events.Opened; f != nil {
-		f(dir, len(s.logs), s.clean, s.now().Sub(began))
+		f(s.dir, len(s.logs), s.clean, s.now().Sub(began))
 	}
-	return s, nil
+	return nil
 }
 
 // makeDir makes a directory and those above it, durably.
@@ -56,11 +106,9 @@ func makeDir(fsys vfs.FS, dir string) error {
 }
 
 func (s *Store) open(o Options) error {
-	found, err := s.listRoot()
-	if err != nil {
-		return err
-	}
-	if err := s.identify(o, len(found.partitions)); err != nil {
+	found := s.found
+	s.found, s.futures = root{}, found.futures
+	if err := s.identify(o); err != nil {
 		return err
 	}
 	known, err := s.readCheckpoints()
@@ -134,6 +182,13 @@ func (l *Log) keepOffline(f facts) {
 type root struct {
 	partitions []TopicPartition
 	deleted    []string
+	futures    []future
+}
+
+// future is the directory of a copy that a move from another directory began.
+type future struct {
+	tp  TopicPartition
+	dir string
 }
 
 // listRoot sorts the directory's names. What is not known is left alone.
@@ -148,6 +203,12 @@ func (s *Store) listRoot() (found root, err error) {
 		switch {
 		case e.IsDir() && strings.HasSuffix(name, deleteSuffix) && strings.Contains(name, "."):
 			found.deleted = append(found.deleted, join(s.dir, name))
+		case e.IsDir() && strings.HasSuffix(name, futureSuffix):
+			if tp, ok := parseFutureDir(name); ok {
+				found.futures = append(found.futures, future{tp, join(s.dir, name)})
+			} else {
+				s.foreign(join(s.dir, name))
+			}
 		case e.IsDir() && isPartition:
 			found.partitions = append(found.partitions, tp)
 		case ownName(strings.TrimSuffix(name, tmpExt)):
@@ -160,7 +221,7 @@ func (s *Store) listRoot() (found root, err error) {
 
 func ownName(name string) bool {
 	switch name {
-	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName, cleanerName:
+	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName, cleanerName, probeName:
 		return true
 	}
 	return false
@@ -172,26 +233,14 @@ func (s *Store) foreign(path string) {
 	}
 }
 
-// identify reads meta.properties, or makes it in a directory that has no partitions.
-func (s *Store) identify(o Options, partitions int) error {
-	name := join(s.dir, metaName)
-	m, ok, err := readMetaProperties(s.fs, name)
-	if err != nil {
-		return fmt.Errorf("%w; nothing was changed", err)
+// identify makes meta.properties where look has found none, or none with a directory id.
+func (s *Store) identify(o Options) error {
+	if s.known && s.meta.directoryID != [16]byte{} {
+		return nil
 	}
-	if ok {
-		if err := m.checkIdentity(name, o.ClusterID, o.NodeID); err != nil {
-			return err
-		}
-		s.meta = m
-		if m.directoryID != [16]byte{} {
-			return nil
-		}
+	if s.known {
 		s.meta.directoryID = newID()
 	} else {
-		if partitions > 0 {
-			return fmt.Errorf("%s is missing, and there are %d partitions in the directory: restore it, or choose an empty directory; nothing was changed", name, partitions)
-		}
 		s.meta = metaProperties{o.ClusterID, o.NodeID, newID()}
 		if s.meta.clusterID == "" {
 			s.meta.clusterID = idText(newID())
@@ -200,7 +249,7 @@ func (s *Store) identify(o Options, partitions int) error {
 			return err
 		}
 	}
-	if err := replaceFile(s.fs, name, s.meta.encode()); err != nil {
+	if err := replaceFile(s.fs, join(s.dir, metaName), s.meta.encode()); err != nil {
 		return err
 	}
 	return s.syncRoot()

@@ -39,8 +39,13 @@ type Store struct {
 	producerExpirationMs int64
 
 	meta  metaProperties
+	known bool // meta was read, not made
 	clean bool
-	lock  io.Closer
+	found root // by look, until open
+	// futures are copies that a move had begun before the start, until they are removed.
+	futures []future
+	lock    io.Closer
+	health
 
 	handles     handlePool
 	timers      timers
@@ -124,6 +129,13 @@ func (s *Store) All() []*Log {
 	return logs
 }
 
+// count is how many logs there are.
+func (s *Store) count() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.logs)
+}
+
 // each is All in any order.
 func (s *Store) each() []*Log {
 	s.mu.RLock()
@@ -146,6 +158,9 @@ func (s *Store) Create(tp TopicPartition, topicID [16]byte, c LogConfig) (*Log, 
 	l := s.Get(tp)
 	if l == nil {
 		l = s.newLog(tp)
+		if err := s.Err(); err != nil {
+			return nil, l.storageError(err)
+		}
 		l.topicID = topicID
 		if err := s.checkpoints.forget(tp); err != nil {
 			return nil, l.storageError(err)
@@ -289,6 +304,10 @@ func (s *Store) retain() { s.ApplyRetention(s.now()) }
 func (s *Store) syncRoot() error { return s.fs.SyncDir(s.dir) }
 
 func (s *Store) failed(what string, err error) {
+	if s.Err() != nil {
+		return // everything does, and it is known
+	}
+	s.suspect(err)
 	if f := s.events.Failed; f != nil {
 		f(what, err)
 	}
@@ -301,7 +320,9 @@ func (s *Store) Close() error {
 	logs := s.each()
 	err := inParallel(logs, s.flusher.max, (*Log).close)
 	s.flusher.workers.Wait()
-	err = errors.Join(err, s.checkpoints.write(logs), s.checkpoints.writeAllLogStarts())
+	if err = errors.Join(s.Err(), err); s.Err() == nil {
+		err = errors.Join(err, s.checkpoints.write(logs), s.checkpoints.writeAllLogStarts())
+	}
 	if err == nil {
 		err = errors.Join(replaceFile(s.fs, join(s.dir, cleanShutdownName), cleanShutdown), s.syncRoot())
 	}
