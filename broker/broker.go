@@ -47,13 +47,18 @@ type Broker struct {
 
 	sockets    []socket
 	advertiser *advertiser
-	store      *logstore.Store
+	dirs       *logstore.Dirs
 	quorum     *quorum.Quorum
 	partitions *partition.Set
 	groups     *api.GroupCoordinator
 	server     *api.Server
 	front      *front
+	failed     chan error // see Failed
 }
+
+// Failed gives the error that keeps the broker from serving anything, if one comes: whoever has it should Close the
+// broker and end the process.
+func (b *Broker) Failed() <-chan error { return b.failed }
 
 // Open starts a broker: when it returns, clients are served. It is the order of a start.
 func Open(o Options) (*Broker, error) {
@@ -63,7 +68,7 @@ func Open(o Options) (*Broker, error) {
 		do   func() error
 	}{
 		{"open the listeners", b.bindListeners}, // first, since a taken port is the commonest failure and costs nothing to find
-		{"open the data directory", b.openStore},
+		{"open the data directories", b.openDirs},
 		{"open the metadata log", b.openQuorum},
 		{"register", b.register},
 		{"build the server", b.build},
@@ -82,7 +87,7 @@ func Open(o Options) (*Broker, error) {
 }
 
 func newBroker(o Options) *Broker {
-	b := &Broker{fs: o.FS, now: o.Now, log: o.Log, registry: o.Registry, level: o.LogLevel, static: o.Config}
+	b := &Broker{fs: o.FS, now: o.Now, log: o.Log, registry: o.Registry, level: o.LogLevel, static: o.Config, failed: make(chan error, 1)}
 	if b.fs == nil {
 		b.fs = vfs.OS()
 	}
@@ -103,13 +108,16 @@ func newBroker(o Options) *Broker {
 	return b
 }
 
-// openStore takes the data directory and recovers its logs.
-func (b *Broker) openStore() (err error) {
-	b.store, err = logstore.Open(b.static.DataDir(), logstore.Options{
+// openDirs takes the data directories and recovers their logs.
+func (b *Broker) openDirs() (err error) {
+	b.dirs, err = logstore.OpenDirs(b.static.DataDirs(), b.static.MetadataDir(), logstore.Options{
 		FS: b.fs, Now: b.now, NodeID: b.static.NodeID(), ClusterID: b.static.String(config.ClusterID), PageCache: b.static.PageCache(),
 		Events: b.storeEvents(), RetentionCheckMs: b.static.Int64(config.LogRetentionCheckIntervalMs),
 		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs), Space: spaceLimits(b.static),
 	})
+	if err == nil {
+		b.dirs.Cordon(b.static.CordonedDirs())
+	}
 	return err
 }
 
@@ -117,7 +125,7 @@ func (b *Broker) openStore() (err error) {
 func (b *Broker) openQuorum() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), quorumTimeout)
 	defer cancel()
-	b.quorum, err = quorum.Open(ctx, quorum.Options{Store: b.store, FS: b.fs, NodeID: b.static.NodeID(), Now: b.now, Log: b.log})
+	b.quorum, err = quorum.Open(ctx, quorum.Options{Store: b.dirs.Metadata(), FS: b.fs, NodeID: b.static.NodeID(), Now: b.now, Log: b.log})
 	return err
 }
 
@@ -125,7 +133,7 @@ func (b *Broker) openQuorum() (err error) {
 const quorumTimeout = 10 * time.Second
 
 // ClusterID names the cluster.
-func (b *Broker) ClusterID() string { return b.store.ClusterID() }
+func (b *Broker) ClusterID() string { return b.dirs.ClusterID() }
 
 // Addresses are the sockets' addresses, by listener name.
 func (b *Broker) Addresses() map[string][]net.Addr {
@@ -142,7 +150,7 @@ func (b *Broker) Close(ctx context.Context) error {
 	b.closeSockets()
 	b.front.drain(ctx)
 	b.groups.Runtime.Close()
-	err := errors.Join(b.quorum.Close(), b.store.Close())
+	err := errors.Join(b.quorum.Close(), b.dirs.Close())
 	if err != nil {
 		b.log.Error("stopped, not cleanly", "error", err)
 		return err
@@ -161,8 +169,8 @@ func (b *Broker) abort() error {
 	if b.quorum != nil {
 		errs = append(errs, b.quorum.Close())
 	}
-	if b.store != nil {
-		errs = append(errs, b.store.Close())
+	if b.dirs != nil {
+		errs = append(errs, b.dirs.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -43,6 +43,10 @@ func (b *Broker) storeEvents() logstore.Events {
 		Offline: func(tp logstore.TopicPartition, err error) {
 			b.log.Error("partition is offline; its files are kept", at(tp), "error", err)
 		},
+		DirOffline: func(dir string, err error) {
+			b.log.Error("data directory is offline, with all partitions in it; its files are kept", "dir", dir, "error", err)
+		},
+		Lost: func(err error) { b.failed <- err }, // once, and there is room
 		Foreign: func(path string) {
 			b.log.Warn("left alone what is not ours in the data directory", "path", path)
 		},

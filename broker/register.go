@@ -12,7 +12,7 @@ import (
 // register makes this broker known in the metadata log and begins a new leader epoch of every partition that it leads,
 // in one entry: nothing that was said in its last life counts for this one.
 func (b *Broker) register() error {
-	r := cluster.Registration{ID: b.static.NodeID(), Endpoints: b.endpoints(), Rack: b.advertiser.rack, LogDirs: [][16]byte{b.store.DirectoryID()}}
+	r := cluster.Registration{ID: b.static.NodeID(), Endpoints: b.endpoints(), Rack: b.advertiser.rack, LogDirs: b.dirs.DirectoryIDs()}
 	rand.Read(r.Incarnation[:]) // never fails: the process ends instead
 	ctx, cancel := context.WithTimeout(context.Background(), quorumTimeout)
 	defer cancel()

@@ -26,7 +26,7 @@ const inFlightMax = 512
 // and the network side.
 func (b *Broker) build() error {
 	b.partitions = partition.NewSet(partition.Options{
-		Store: b.store, NodeID: b.static.NodeID(), Config: b.config.Load, Events: b.partitionEvents(),
+		Dirs: b.dirs, NodeID: b.static.NodeID(), Config: b.config.Load, Events: b.partitionEvents(),
 	})
 	b.registerGauges()
 	b.groups = b.newGroups()
@@ -78,18 +78,9 @@ func (b *Broker) newServer(table map[protocol.Key]*row) *api.Server {
 			FetchSessions: api.NewFetchSessions(b.static.Int(config.MaxIncrementalFetchSessionCacheSlots), b.now),
 			ProducerIDs:   api.NewProducerIDs(b.quorum, b.static.NodeID()),
 			FetchMaxBytes: b.static.Int(config.FetchMaxBytes),
-			LogDir:        api.LogDir{Path: b.store.Dir(), Usage: b.diskUsage},
+			Dirs:          b.dirs,
 		},
 	}
-}
-
-// diskUsage is the size of the file system of the data directory and what is left of it, -1 where nobody knows.
-func (b *Broker) diskUsage() (total, usable int64) {
-	total, usable, err := b.store.DiskUsage()
-	if err != nil {
-		return -1, -1
-	}
-	return total, usable
 }
 
 // limits are the broker's keys for connections.

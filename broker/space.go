@@ -30,14 +30,20 @@ func (b *Broker) spaceChanged(dir string, s logstore.SpaceStatus) {
 
 // spaceGauges are looked up when somebody asks.
 func (b *Broker) spaceGauges() []prometheus.Collector {
-	return []prometheus.Collector{
-		gauge("ottla_log_dir_free_bytes", "Bytes that are free for the data directory.", func() float64 {
-			_, free, _ := b.store.DiskUsage()
-			return float64(free)
-		}),
-		gauge("ottla_log_dir_space_state", "0 with enough free space, 1 below log.dir.free.warn.bytes, 2 below log.dir.free.min.bytes, where produced records are refused.",
-			func() float64 { return float64(b.store.Space().State) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ottla_appends_refused_disk_full_total",
-			Help: "Batches of clients that were refused because the disk is full."}, func() float64 { return float64(b.store.Space().Refused) }),
+	var all []prometheus.Collector
+	for _, dir := range b.dirs.Each() {
+		of := prometheus.Labels{"dir": dir.Path()}
+		all = append(all,
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ottla_log_dir_free_bytes", Help: "Bytes that are free for the data directory.", ConstLabels: of},
+				func() float64 {
+					_, free, _ := dir.DiskUsage()
+					return float64(free)
+				}),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ottla_log_dir_space_state", ConstLabels: of,
+				Help: "0 with enough free space, 1 below log.dir.free.warn.bytes, 2 below log.dir.free.min.bytes, where produced records are refused."},
+				func() float64 { return float64(dir.Space().State) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ottla_appends_refused_disk_full_total", ConstLabels: of,
+				Help: "Batches of clients that were refused because the disk is full."}, func() float64 { return float64(dir.Space().Refused) }))
 	}
+	return all
 }

@@ -26,8 +26,9 @@ func newStoreMetrics(reg prometheus.Registerer) *storeMetrics {
 // registerGauges registers what is looked up in the open store when somebody asks.
 func (b *Broker) registerGauges() {
 	b.registry.MustRegister(
-		gauge("ottla_partitions", "Partitions that this broker holds.", func() float64 { return float64(len(b.store.All())) }),
+		gauge("ottla_partitions", "Partitions that this broker holds.", func() float64 { return float64(len(b.dirs.All())) }),
 		gauge("ottla_offline_partitions", "Partitions whose log cannot be trusted and answers KAFKA_STORAGE_ERROR. Anything but 0 needs a person.", b.offlinePartitions),
+		gauge("ottla_offline_log_dirs", "Data directories that cannot be used. Anything but 0 needs a person.", b.offlineDirs),
 		gauge("ottla_log_bytes", "Bytes of all segments.", b.logBytes),
 	)
 	b.registry.MustRegister(b.spaceGauges()...)
@@ -38,7 +39,7 @@ func gauge(name, help string, f func() float64) prometheus.GaugeFunc {
 }
 
 func (b *Broker) offlinePartitions() (n float64) {
-	for _, l := range b.store.All() {
+	for _, l := range b.dirs.All() {
 		if l.Err() != nil {
 			n++
 		}
@@ -46,8 +47,17 @@ func (b *Broker) offlinePartitions() (n float64) {
 	return n
 }
 
+func (b *Broker) offlineDirs() (n float64) {
+	for _, d := range b.dirs.Each() {
+		if d.Err() != nil {
+			n++
+		}
+	}
+	return n
+}
+
 func (b *Broker) logBytes() (n float64) {
-	for _, l := range b.store.All() {
+	for _, l := range b.dirs.All() {
 		n += float64(l.Size())
 	}
 	return n

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"time"
 )
 
@@ -145,12 +146,44 @@ func times(n, factor int64) int64 {
 // NodeID is the node's id. Source: node.id, broker.id.
 func (b *Broker) NodeID() int32 { return int32(b.Int64(NodeID)) }
 
-// DataDir is the one data directory. Source: log.dirs, log.dir.
-func (b *Broker) DataDir() string {
-	if dirs := b.List(LogDirs); len(dirs) > 0 {
-		return dirs[0]
+// DataDirs are the data directories, cleaned. Source: log.dirs, log.dir.
+func (b *Broker) DataDirs() (dirs []string) {
+	all := b.List(LogDirs)
+	if len(all) == 0 {
+		all = b.List(LogDir)
 	}
-	return b.List(LogDir)[0]
+	for _, dir := range all {
+		dirs = append(dirs, cleanDir(dir))
+	}
+	return dirs
+}
+
+// MetadataDir is where the metadata log lies. Source: metadata.log.dir; else the first of DataDirs.
+func (b *Broker) MetadataDir() string {
+	if dir := b.String(MetadataLogDir); dir != "" {
+		return cleanDir(dir)
+	}
+	return b.DataDirs()[0]
+}
+
+// CordonedDirs are the data directories that take no new partitions. Source: cordoned.log.dirs.
+func (b *Broker) CordonedDirs() (dirs []string) {
+	for _, dir := range b.List(CordonedLogDirs) {
+		if dir == "*" {
+			return b.DataDirs()
+		}
+		dirs = append(dirs, cleanDir(dir))
+	}
+	return dirs
+}
+
+// cleanDir is the absolute path of a directory, which is how clients name it.
+func cleanDir(dir string) string {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return filepath.Clean(dir)
+	}
+	return path
 }
 
 // PageCache reports whether a write counts as durable once the operating system has it. Source: log.durability.

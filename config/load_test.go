@@ -25,6 +25,7 @@ func other(d *Def) string {
 		HTTPListen:                        {"127.0.0.1:8080"},
 		MaxConnectionsPerIPOverrides:      {"10.0.0.7:5"},
 		QueuedMaxRequestBytes:             {"209715200"},
+		CordonedLogDirs:                   {"*"},
 		ProcessRoles:                      {"controller,broker"},
 		ControllerQuorumFetchMaxBytes:     {"2097152"},
 		ControllerQuorumAutoJoinEnable:    {"true"},
@@ -261,7 +262,11 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"range", "o.yaml", "\n\nnum.partitions: 0", nil, nil, []string{"num.partitions=0", "o.yaml:3", "at least 1"}},
 		{"range from the environment", "", "", []string{"KAFKA_NUM_PARTITIONS=-3"}, nil, []string{"KAFKA_NUM_PARTITIONS", "at least 1"}},
 		{"word", "s.properties", "log.durability=never", nil, nil, []string{"s.properties:1", "fsync, pagecache"}},
-		{"two directories", "", "", nil, []Flag{{"--set", LogDirs, "/a,/b"}}, []string{"log.dirs=/a,/b", "one directory"}},
+		{"two directories", "", "", nil, []Flag{{"--set", LogDirs, "/a,/b"}}, nil},
+		{"one directory twice", "", "", nil, []Flag{{"--set", LogDirs, "/a,/b,/b/../a/"}}, []string{"log.dirs=/a,/b", "/a is named twice"}},
+		{"cordoned", "", "", nil, []Flag{{"--set", LogDirs, "/a,/b"}, {"--set", CordonedLogDirs, "/b"}}, nil},
+		{"cordoned, all", "", "", nil, []Flag{{"--set", LogDirs, "/a,/b"}, {"--set", CordonedLogDirs, "*"}}, nil},
+		{"cordoned, another", "", "", nil, []Flag{{"--set", LogDirs, "/a,/b"}, {"--set", CordonedLogDirs, "/c"}}, []string{"cordoned.log.dirs=/c", "/a, /b"}},
 		{"two ids", "", "", []string{"KAFKA_BROKER_ID=2"}, []Flag{{"--set", NodeID, "1"}}, []string{"node.id=1", "broker.id says 2"}},
 		{"open to all", "", "", nil, []Flag{{"--listen", Listeners, "PLAINTEXT://:9092"}}, []string{"--listen", "allow.anonymous=true"}},
 		{"open to all, meant", "", "", []string{"ALLOW_PLAINTEXT_LISTENER=yes"}, []Flag{{"--listen", Listeners, "PLAINTEXT://:9092"}}, nil},
@@ -337,8 +342,8 @@ func TestKafkasServerProperties(t *testing.T) {
 	if a := b.Advertised()["PLAINTEXT"]; a.Addr() != "localhost:9092" {
 		t.Errorf("advertised %v", a)
 	}
-	if b.DataDir() != "/tmp/kraft-combined-logs" || b.ReplicationFactor(OffsetsTopicReplicationFactor, 1) != 1 {
-		t.Errorf("data in %s", b.DataDir())
+	if b.DataDirs()[0] != "/tmp/kraft-combined-logs" || b.ReplicationFactor(OffsetsTopicReplicationFactor, 1) != 1 {
+		t.Errorf("data in %s", b.DataDirs())
 	}
 }
 

@@ -129,9 +129,21 @@ func checkQuorum(b *Broker) error {
 }
 
 func checkDirectories(b *Broker) error {
-	for _, k := range []Key{LogDirs, LogDir} {
-		if len(b.List(k)) > 1 {
-			return b.bad(k, "name one directory", "this build keeps its data in one directory, and will not leave the others out in silence")
+	key, dirs := LogDirs, b.DataDirs()
+	if len(b.List(LogDirs)) == 0 {
+		key = LogDir
+	}
+	for i, dir := range dirs {
+		if slices.Contains(dirs[:i], dir) {
+			return b.bad(key, "name each directory once", "%s is named twice", dir)
+		}
+	}
+	if all := b.List(CordonedLogDirs); len(all) > 1 && slices.Contains(all, "*") {
+		return b.bad(CordonedLogDirs, "name * alone, or directories", "* is all directories")
+	}
+	for _, dir := range b.CordonedDirs() {
+		if !slices.Contains(dirs, dir) {
+			return b.bad(CordonedLogDirs, "name some of "+strings.Join(dirs, ", ")+", or * for all", "%s is not among the data directories", dir)
 		}
 	}
 	return nil

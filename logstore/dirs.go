@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ottla/ottla/protocol"
@@ -15,6 +16,9 @@ import (
 type Dirs struct {
 	dirs     []*Dir // log.dirs, in their order
 	metadata *Dir   // one of dirs, or another
+	lost     func(error)
+	opened   atomic.Bool // OpenDirs is through
+	isLost   atomic.Bool // lost was called
 
 	placing sync.Mutex // makes creations one after the other, so that what they count holds; taken before Store.naming
 
@@ -191,13 +195,13 @@ func (d *Dirs) roomiest(stores []*Store) *Store {
 	return slices.MinFunc(open, func(a, b *Store) int { return cmp.Compare(a.count(), b.count()) })
 }
 
-// Cordon says which directories take no new partitions: paths, as the configuration has them, or * for all.
+// Cordon says which directories take no new partitions.
 func (d *Dirs) Cordon(paths []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.cordoned)
 	for _, dir := range d.dirs {
-		d.cordoned[dir.path] = slices.Contains(paths, dir.path) || slices.Contains(paths, "*")
+		d.cordoned[dir.path] = slices.Contains(paths, dir.path)
 	}
 }
 
@@ -222,6 +226,21 @@ func (d *Dirs) Stray(tp TopicPartition) error {
 		return l.store.Stray(tp)
 	}
 	return nil
+}
+
+// SetSpaceLimits is Store.SetSpaceLimits in every directory.
+func (d *Dirs) SetSpaceLimits(l SpaceLimits) {
+	for _, s := range d.stores() {
+		s.SetSpaceLimits(l)
+	}
+}
+
+// Space is how much of the directory's disk was free when it was looked at last.
+func (d *Dir) Space() (s SpaceStatus) {
+	if d.store != nil {
+		s = d.store.Space()
+	}
+	return s
 }
 
 // ApplyRetention is Store.ApplyRetention in every directory.

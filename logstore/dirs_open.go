@@ -24,6 +24,14 @@ func OpenDirs(paths []string, metadata string, o Options) (*Dirs, error) {
 		d.metadata = &Dir{path: metadata}
 		all = append(all[:len(all):len(all)], d.metadata)
 	}
+	d.lost = o.Events.Lost
+	offline := o.Events.DirOffline
+	o.Events.DirOffline = func(dir string, err error) {
+		if offline != nil {
+			offline(dir, err)
+		}
+		d.reckon()
+	}
 	if err := openAll(all, d.metadata, o); err != nil {
 		for _, dir := range all {
 			if dir.store != nil {
@@ -32,7 +40,24 @@ func OpenDirs(paths []string, metadata string, o Options) (*Dirs, error) {
 		}
 		return nil, err
 	}
+	d.opened.Store(true)
+	for _, dir := range d.dirs {
+		if dir.store == nil {
+			o.Events.DirOffline(dir.path, dir.err)
+		}
+	}
+	d.reckon()
 	return d, nil
+}
+
+// reckon finds out, after a directory went offline, whether there is still something that can be served.
+func (d *Dirs) reckon() {
+	if !d.opened.Load() {
+		return
+	}
+	if err := d.Err(); err != nil && d.isLost.CompareAndSwap(false, true) && d.lost != nil {
+		d.lost(err)
+	}
 }
 
 // openAll takes all directories, compares what they say of themselves, and only then changes anything.
@@ -98,9 +123,6 @@ func (d *Dir) start(o Options) error {
 	err := d.store.start(o)
 	if err == nil {
 		return nil
-	}
-	if f := o.Events.DirOffline; f != nil {
-		f(d.path, err)
 	}
 	err = errors.Join(err, d.store.abandon())
 	d.store = nil

@@ -1,9 +1,12 @@
 // Package logstore keeps partitions' records in a data directory, in Apache Kafka's own file formats (FORMAT.md has
 // every byte).
 //
-// A Store is a data directory, a Log one partition in it, a segment one file of batches with its indexes.
+// A Store is a data directory, a Log one partition in it, a segment one file of batches with its indexes. Dirs are several
+// Stores as one: log.dirs.
 //
 //	store.go open.go           the directory: lock, identity, creation and deletion of partitions, clean close
+//	dirs.go dirs_open.go       several directories: where a partition goes, what must hold between them
+//	health.go                  from a file's error to its partition, or its whole directory, offline
 //	log.go                     a log's offsets, and what is asked of them
 //	append.go segment.go       the path of a batch: check, roll, write, publish
 //	flusher.go sync.go         group commit: when and how what was appended becomes durable
@@ -33,7 +36,9 @@
 // when the log start behind it, and the producers' state there, are durable.
 //
 // A write or sync that fails takes the log offline at what was flushed, until a restart. Only a full disk does not: the
-// half-written batch is cut off again and the caller told.
+// half-written batch is cut off again and the caller told. Each such error has the directory probed with a small file: if
+// that fails, too, the whole directory is offline. A Store of Dirs that is, or could not be opened, does not stop the
+// others; but for the one with the metadata log.
 //
 // # A full disk
 //
@@ -45,6 +50,7 @@
 //
 // In this order; what is not said to be held over file operations is not:
 //
+//	Dirs.placing            creation of partitions; held over their file operations
 //	Store.naming            creation and deletion of partitions; held over their file operations
 //	Log.appendMu            all changes of one log; held over writes, and over syncs only while truncating
 //	checkpointer.writing    what the checkpoints say; held over their files

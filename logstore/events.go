@@ -27,6 +27,8 @@ type Events struct {
 	Offline func(tp TopicPartition, err error)
 	// DirOffline: the data directory can no longer be written or read, and none of its logs is used until a restart.
 	DirOffline func(dir string, err error)
+	// Lost: all data directories are offline, or the metadata log's is: nothing can be served any more. Of Dirs, once.
+	Lost func(err error)
 	// Foreign: a name in the data directory that is not the store's. It is left alone.
 	Foreign func(path string)
 	// Space: the free space went below a limit or came back above it; while it is below, it is told again every minute.

@@ -1,11 +1,12 @@
-// DescribeLogDirs, key 35, versions 1–5: the data directory and the sizes of the partitions in it.
+// DescribeLogDirs, key 35, versions 1–5: the data directories and the sizes of the partitions in them.
 //
 //	v2  flexible
 //	v3  an error code for the whole
 //	v4  size of the file system and what is left of it (KIP-827)
-//	v5  whether the directory is cordoned (KIP-1066): here never
+//	v5  whether the directory is cordoned (KIP-1066)
 //
-// Errors: CLUSTER_AUTHORIZATION_FAILED (v3+; before, an empty answer). For a directory: KAFKA_STORAGE_ERROR.
+// Errors: CLUSTER_AUTHORIZATION_FAILED (v3+; before, an empty answer). For a directory: KAFKA_STORAGE_ERROR, it is
+// offline; its partitions are not listed.
 
 package api
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/ottla/ottla/broker/partition"
 	"github.com/ottla/ottla/broker/security"
+	"github.com/ottla/ottla/logstore"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -26,17 +28,34 @@ func DescribeLogDirs(s *Server, r *Request) {
 		r.Reply(resp)
 		return
 	}
-	dir := kmsg.NewDescribeLogDirsResponseDir()
-	dir.Dir = s.LogDir.Path
-	dir.TotalBytes, dir.UsableBytes = s.LogDir.Usage()
+	at := map[string]int{} // places in resp.Dirs of those that are not offline
+	for i, d := range s.Dirs.Each() {
+		dir := s.describeDir(d)
+		if dir.ErrorCode == 0 {
+			at[dir.Dir] = i
+		}
+		resp.Dirs = append(resp.Dirs, dir)
+	}
 	wanted := wantedDirs(req)
 	for p := range s.Partitions.All() {
-		if wanted(p) {
-			addDirPartition(&dir, p)
+		if i, ok := at[p.Dir()]; ok && wanted(p) {
+			addDirPartition(&resp.Dirs[i], p)
 		}
 	}
-	resp.Dirs = append(resp.Dirs, dir)
 	r.Reply(resp)
+}
+
+func (s *Server) describeDir(d *logstore.Dir) kmsg.DescribeLogDirsResponseDir {
+	dir := kmsg.NewDescribeLogDirsResponseDir()
+	dir.Dir, dir.IsCordoned = d.Path(), s.Dirs.Cordoned(d.Path())
+	if d.Err() != nil {
+		dir.ErrorCode = int16(protocol.KafkaStorageError)
+		return dir
+	}
+	if total, usable, err := d.DiskUsage(); err == nil {
+		dir.TotalBytes, dir.UsableBytes = total, usable
+	}
+	return dir
 }
 
 // wantedDirs tells which partitions are asked for: all where the list is null.

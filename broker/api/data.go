@@ -6,6 +6,7 @@ import (
 
 	"github.com/ottla/ottla/broker/partition"
 	"github.com/ottla/ottla/coordinator/cluster"
+	"github.com/ottla/ottla/logstore"
 	"github.com/ottla/ottla/protocol"
 	"github.com/ottla/ottla/protocol/record"
 )
@@ -22,16 +23,8 @@ type Data struct {
 	ProducerIDs *ProducerIDs
 	// FetchMaxBytes bounds the records of one Fetch response (fetch.max.bytes).
 	FetchMaxBytes int
-	// LogDir is the data directory.
-	LogDir LogDir
-}
-
-// LogDir is the data directory as DescribeLogDirs shows it.
-type LogDir struct {
-	// Path is its absolute path.
-	Path string
-	// Usage is the size of the file system that it lies on and what is left of it, in bytes; -1 where nobody knows.
-	Usage func() (total, usable int64)
+	// Dirs are the data directories.
+	Dirs *logstore.Dirs
 }
 
 // findPartition is a partition as a request names it: by topic id where byID is set, by name otherwise.

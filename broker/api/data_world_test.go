@@ -108,12 +108,12 @@ func openDataWorldOn(t testing.TB, disk vfs.FS, dir string, image *cluster.Image
 		},
 		ClusterService: ClusterService{Config: func() *config.Broker { return c }},
 		Data: Data{
-			Partitions:    partition.NewSet(partition.Options{Store: w.store, NodeID: testNode, Config: func() *config.Broker { return c }}),
+			Partitions:    partition.NewSet(partition.Options{Dirs: logstore.DirsOf(w.store), NodeID: testNode, Config: func() *config.Broker { return c }}),
 			Purgatory:     NewPurgatory(time.Now),
 			FetchSessions: NewFetchSessions(1000, time.Now),
 			ProducerIDs:   NewProducerIDs(w, testNode),
 			FetchMaxBytes: 57671680,
-			LogDir:        LogDir{Path: "/data", Usage: func() (int64, int64) { return 1000, 400 }},
+			Dirs:          logstore.DirsOf(w.store),
 		},
 	}
 	w.conn = w.connect()

@@ -333,13 +333,13 @@ func TestDescribeLogDirs(t *testing.T) { // 3.11 item 19
 		r.Version = v
 		resp := ask[*kmsg.DescribeLogDirsResponse](w, r)
 		d := resp.Dirs[0]
-		if d.Dir != "/data" || len(d.Topics) != 2 || d.Topics[0].Topic != "a" || len(d.Topics[1].Partitions) != 3 {
+		if d.Dir != "data" || len(d.Topics) != 2 || d.Topics[0].Topic != "a" || len(d.Topics[1].Partitions) != 3 {
 			t.Fatalf("all: %+v", resp)
 		}
 		if p := d.Topics[1].Partitions[1]; p.Partition != 1 || p.Size != size || p.OffsetLag != 0 || p.IsFuture {
 			t.Errorf("%+v", p)
 		}
-		if v >= 4 && (d.TotalBytes != 1000 || d.UsableBytes != 400) {
+		if v >= 4 && (d.TotalBytes <= 0 || d.UsableBytes <= 0 || d.UsableBytes > d.TotalBytes) {
 			t.Errorf("%+v", d)
 		}
 		r.Topics = []kmsg.DescribeLogDirsRequestTopic{{Topic: "b", Partitions: []int32{2, 7}}, {Topic: "none", Partitions: []int32{0}}}

@@ -83,6 +83,9 @@ func (p *Partition) LogStart() int64 { return p.log.LogStart() }
 // End is the offset that the next record gets.
 func (p *Partition) End() int64 { return p.log.End() }
 
+// Dir is the data directory that the partition lies in.
+func (p *Partition) Dir() string { return p.log.DataDir() }
+
 // Size is the bytes of all its segments.
 func (p *Partition) Size() int64 { return p.log.Size() }
 

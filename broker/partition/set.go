@@ -15,7 +15,7 @@ import (
 
 // Options are what a Set stands on.
 type Options struct {
-	Store  *logstore.Store
+	Dirs   *logstore.Dirs
 	NodeID int32
 	// Config is the broker's configuration as it is now: topics inherit from it.
 	Config func() *config.Broker
@@ -44,7 +44,7 @@ type Set struct {
 		byName map[string]*hosted
 		byID   map[cluster.TopicID]*hosted
 	}
-	// started is set with the first change. Guarded by applying.
+	// started is set after the first change: what that one names may have been here before. Guarded by applying.
 	started bool
 }
 
@@ -57,7 +57,7 @@ type hosted struct {
 	failed map[int32]bool
 }
 
-// NewSet is an empty Set over the logs of a store.
+// NewSet is an empty Set over the logs of data directories.
 func NewSet(o Options) *Set {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -78,8 +78,8 @@ func (s *Set) Apply(image *cluster.Image, d *cluster.Delta) {
 		s.deleteTopic(t)
 	}
 	if !s.started {
-		s.started = true
 		s.putAside(image)
+		defer func() { s.started = true }()
 	}
 	for _, t := range d.Created {
 		s.createTopic(image, t)
@@ -106,14 +106,14 @@ func (s *Set) Reconfigure(image *cluster.Image) {
 // putAside takes logs out of service that the metadata does not know: their topic was deleted while this broker was down,
 // or the metadata is not the one that they were written under. Only a person can tell, so they are kept.
 func (s *Set) putAside(image *cluster.Image) {
-	for _, log := range s.options.Store.All() {
+	for _, log := range s.options.Dirs.All() {
 		tp := log.TopicPartition()
 		t := image.Topic(tp.Topic)
 		known := t != nil && t.ID == log.TopicID() && s.holds(t.Partition(tp.Partition))
 		if known || tp.Topic == cluster.MetadataTopic { // the metadata log is the quorum's
 			continue
 		}
-		if err := s.options.Store.Stray(tp); err != nil {
+		if err := s.options.Dirs.Stray(tp); err != nil {
 			s.failed(tp, err)
 			continue
 		}
@@ -142,7 +142,8 @@ func (s *Set) open(h *hosted, index int32, p *cluster.Partition) {
 	if !s.holds(p) {
 		return
 	}
-	log, err := s.options.Store.Create(logstore.TopicPartition{Topic: h.Name, Partition: index}, h.ID, logConfig(h.Config()))
+	log, err := s.options.Dirs.Create(logstore.TopicPartition{Topic: h.Name, Partition: index}, h.ID, logConfig(h.Config()),
+		logstore.Assignment{Dir: s.assigned(p), New: s.started})
 	if err != nil {
 		h.failed[index] = true
 		s.failed(logstore.TopicPartition{Topic: h.Name, Partition: index}, err)
@@ -211,7 +212,7 @@ func (s *Set) deleteTopic(t *cluster.Topic) {
 func (s *Set) remove(p *Partition) {
 	p.finish(protocol.UnknownTopicOrPartition).tell()
 	tp := p.log.TopicPartition()
-	if err := s.options.Store.Delete(tp); err != nil {
+	if err := s.options.Dirs.Delete(tp); err != nil {
 		s.failed(tp, err)
 	}
 }
@@ -236,6 +237,14 @@ func (t *Topic) inherit(b *config.Broker, overrides cluster.Configs) {
 
 func (s *Set) holds(p *cluster.Partition) bool {
 	return p != nil && slices.Contains(p.Replicas, s.options.NodeID)
+}
+
+// assigned is the data directory of this broker that the metadata says the partition is in, zero where it does not.
+func (s *Set) assigned(p *cluster.Partition) (dir [16]byte) {
+	if i := slices.Index(p.Replicas, s.options.NodeID); i < len(p.Directories) {
+		dir = p.Directories[i]
+	}
+	return dir
 }
 
 func (s *Set) failed(tp logstore.TopicPartition, err error) {

@@ -44,7 +44,7 @@ func openWorld(t testing.TB, mem *vfs.Mem, image *cluster.Image, settings ...str
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.store.Close() }) // a test may have broken it
-	w.Set = NewSet(Options{Store: w.store, NodeID: self, Config: func() *config.Broker { return w.config }, Events: Events{
+	w.Set = NewSet(Options{Dirs: logstore.DirsOf(w.store), NodeID: self, Config: func() *config.Broker { return w.config }, Events: Events{
 		Led: func(p *Partition, epoch int32) {
 			w.led = append(w.led, fmt.Sprintf("%s-%d@%d", p.Topic().Name, p.Index(), epoch))
 		},

@@ -6,14 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
 
-// explain says of a data directory that cannot be written what somebody needs to put it right.
-func explain(err error, dir string) error {
+// explain says of a data directory that cannot be written what somebody needs to put it right. It is the first of dirs
+// that the error names.
+func explain(err error, dirs []string) error {
 	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
 		return err
 	}
+	dir := dirs[max(slices.IndexFunc(dirs, func(dir string) bool { return strings.Contains(err.Error(), dir) }), 0)]
 	path, info := nearest(dir)
 	if info == nil {
 		return err

@@ -189,16 +189,16 @@ func TestVersionSaysWhatItIsBuiltFrom(t *testing.T) {
 func TestExplainNamesPathOwnerAndUser(t *testing.T) {
 	above := t.TempDir()
 	dir := filepath.Join(above, "not", "there")
-	err := explain(fmt.Errorf("open: %w", fs.ErrPermission), dir)
+	err := explain(fmt.Errorf("open: %w", fs.ErrPermission), []string{dir})
 	for _, part := range []string{dir, above, fmt.Sprintf("uid %d must", os.Getuid()), fmt.Sprintf("belongs to uid %d", os.Getuid()), "drwx"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q lacks %q", err, part)
 		}
 	}
-	if err := explain(syscall.EROFS, dir); !strings.Contains(err.Error(), "read-only") || !errors.Is(err, syscall.EROFS) {
+	if err := explain(syscall.EROFS, []string{dir}); !strings.Contains(err.Error(), "read-only") || !errors.Is(err, syscall.EROFS) {
 		t.Error(err)
 	}
-	if other := errors.New("other"); explain(other, dir) != other {
+	if other := errors.New("other"); explain(other, []string{dir}) != other {
 		t.Error("an error about something else is changed")
 	}
 }

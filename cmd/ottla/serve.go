@@ -60,13 +60,36 @@ func serve(c *config.Broker, warnings []config.Warning, stderr io.Writer, signal
 	stop := firstOf(signals, log, os.Exit)
 	b, err := broker.Open(broker.Options{Config: c, Log: log, LogLevel: level, Registry: registry, Serving: status.Ready})
 	if err != nil {
-		return explain(err, c.DataDir())
+		return explain(err, c.DataDirs())
 	}
-	log.Info("stopping", "signal", (<-stop).String(), "drainMs", drainTime.Milliseconds())
-	status.NotReady("draining")
+	select {
+	case signal := <-stop:
+		log.Info("stopping", "signal", signal.String(), "drainMs", drainTime.Milliseconds())
+		status.NotReady("draining")
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		return b.Close(ctx)
+	case err := <-b.Failed():
+		status.NotReady("its data directories are offline")
+		giveUp(b)
+		return err
+	}
+}
+
+// giveUp closes a broker that has lost its data directories, as far as it goes in time: a disk that does not answer may
+// hold anybody up.
+func giveUp(b *broker.Broker) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	return b.Close(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = b.Close(ctx) // what is lost is known
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // oneKey is how long after a signal another counts as the same: a terminal and the program before this one, such as
