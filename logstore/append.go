@@ -2,11 +2,13 @@ package logstore
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"syscall"
 
+	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/protocol"
 	"github.com/ottla/ottla/protocol/record"
 )
@@ -121,28 +123,43 @@ func (l *Log) write(batch record.Batch, m marker) (syncWhen, error) {
 		return 0, l.fail("opening "+s.handle.path, err)
 	}
 	l.changed = true
-	position := s.size
-	if _, err := file.WriteAt(batch, position); err != nil {
-		defer s.handle.release()
-		if isShortage(err) && file.Truncate(position) == nil {
-			return 0, l.storageError(err) // nothing was promised and nothing is left: space may come back
-		}
-		return 0, l.fail("writing to "+s.handle.path, err)
-	}
-	ended, isEnd := l.producers.apply(batch, m, l.txns)
+	ended, isEnd := l.producers.ends(batch, m, l.txns)
 	aborted := isEnd && ended.aborted
-	if aborted {
-		// Before the marker can be seen, and with it the last stable offset beyond it.
-		if err := writeAbortedTxns(l.store.fs, s.path(txnIndexExt), s.txns, []AbortedTxn{ended.AbortedTxn}); err != nil {
-			s.handle.release()
-			return 0, l.fail("writing the transaction index", err)
+	if what, err := l.writeBatch(s, file, batch, aborted, ended.AbortedTxn); err != nil {
+		defer s.handle.release()
+		if isShortage(err) && l.unwrite(s, file, aborted) == nil {
+			return 0, l.storageError(fmt.Errorf("%s: %w", what, err)) // nothing was promised and nothing is left: space may come back
 		}
+		return 0, l.fail(what, err)
 	}
+	l.producers.apply(batch, m, l.txns)
 	sync, indexFull := l.publish(s, batch, aborted)
 	if indexFull {
 		l.writeIndexes(s)
 	}
 	return sync, nil
+}
+
+// writeBatch writes the batch and, if it is the marker of an aborted transaction, the entry that must be there before
+// the marker can be seen, and with it the last stable offset beyond it.
+func (l *Log) writeBatch(s *segment, file vfs.File, batch record.Batch, aborted bool, txn AbortedTxn) (what string, err error) {
+	if _, err := file.WriteAt(batch, s.size); err != nil {
+		return "writing to " + s.handle.path, err
+	}
+	if aborted {
+		name := s.path(txnIndexExt)
+		return "writing to " + name, writeAbortedTxns(l.store.fs, name, s.txns, []AbortedTxn{txn})
+	}
+	return "", nil
+}
+
+// unwrite cuts off what a write that failed has left.
+func (l *Log) unwrite(s *segment, file vfs.File, aborted bool) error {
+	err := file.Truncate(s.size)
+	if aborted {
+		err = errors.Join(err, cutFile(l.store.fs, s.path(txnIndexExt), int64(s.txns)*abortedTxnBytes, false))
+	}
+	return err
 }
 
 // publish shows the batch, which is in the file, to readers and to the flusher.
@@ -237,7 +254,10 @@ func (l *Log) createSegmentFile(s *segment) error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return errors.Join(err, removeFile(l.store.fs, s.path(logExt))) // or it could not be made again
+	}
+	return nil
 }
 
 // loadFirstTimestamp reads what segment.ms counts from, in a segment that was there at the start.

@@ -206,17 +206,19 @@ func (c *checkpointer) writeAllLogStarts() error {
 func (c *checkpointer) writeStarts() error {
 	starts := map[TopicPartition]int64{}
 	logs := c.store.each()
-	for _, l := range logs {
-		if start := l.logStart.Load(); start > l.namedStart() {
-			starts[l.tp] = start
+	written := make([]int64, len(logs))
+	for i, l := range logs {
+		written[i] = l.logStart.Load()
+		if written[i] > l.namedStart() {
+			starts[l.tp] = written[i]
 		}
 	}
 	err := writeOffsets(c.store.fs, join(c.store.dir, logStartName), starts)
 	if err = errors.Join(err, c.store.syncRoot()); err != nil {
 		return err
 	}
-	for _, l := range logs {
-		l.logStartWritten = starts[l.tp]
+	for i, l := range logs {
+		l.logStartWritten = written[i]
 	}
 	return nil
 }

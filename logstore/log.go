@@ -68,7 +68,7 @@ type Log struct {
 	unwritten int64 // bytes synced since the recovery point was written
 	replay    int64 // bytes that a restart would walk over again for producer state and indexes
 
-	logStartWritten int64 // guarded by checkpointer.writing
+	logStartWritten int64 // the start that is durable, by a checkpoint or by the first segment's name; guarded by checkpointer.writing
 
 	flush flushState // guarded by flusher.mu
 }

@@ -178,16 +178,24 @@ func (s *producerState) apply(b record.Batch, m marker, txns *transactions) (end
 		return ended, false
 	}
 	p.coordinatorEpoch = m.coordinatorEpoch
-	if p.txnFirstOffset < 0 {
-		return ended, false // a marker without records changes nothing for readers
+	if ended, isEnd = s.ends(b, m, txns); isEnd {
+		p.txnFirstOffset = -1
+		txns.end(ended.FirstOffset, ended.LastOffset)
 	}
-	ended = endedTxn{
+	return ended, isEnd
+}
+
+// ends is the transaction that a batch will end when it is applied: a marker does, unless there are no records to it.
+func (s *producerState) ends(b record.Batch, m marker, txns *transactions) (ended endedTxn, isEnd bool) {
+	p := s.producers[b.ProducerID()]
+	if p == nil || !b.IsControl() || m.kind == markerNone || p.txnFirstOffset < 0 {
+		return ended, false
+	}
+	id := b.ProducerID()
+	return endedTxn{
 		AbortedTxn: AbortedTxn{id, p.txnFirstOffset, b.BaseOffset(), txns.stableWithout(id, b.BaseOffset())},
 		aborted:    m.kind == markerAbort,
-	}
-	p.txnFirstOffset = -1
-	txns.end(ended.FirstOffset, ended.LastOffset)
-	return ended, true
+	}, true
 }
 
 // expire forgets producers that have been silent for so long; a repetition of their last batch would be taken for new.

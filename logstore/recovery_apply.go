@@ -56,6 +56,9 @@ func (l *Log) apply(f facts, p plan) error {
 // applyProducers takes over the producers' state that inspect came to, and writes the transaction indexes that go with
 // it: entries at or above durable may not have reached the disk.
 func (l *Log) applyProducers(f facts, p plan, durable int64) error {
+	if p.restart {
+		return l.restartProducers(p.start)
+	}
 	if f.producers == nil || f.producers.end > p.end {
 		return l.loadProducers(p.end, durable)
 	}
@@ -72,6 +75,21 @@ func (l *Log) applyProducers(f facts, p plan, durable int64) error {
 	f.producers.end = p.end
 	l.producers = f.producers
 	l.txns.replace(f.txns)
+	return nil
+}
+
+// restartProducers is for a log whose records are all gone: what an older snapshot says of a producer is not its newest
+// batch, which its next one will follow.
+func (l *Log) restartProducers(at int64) error {
+	state, txns, _, err := l.loadSnapshot(at, at)
+	if err != nil {
+		return err
+	}
+	if state.end != at {
+		state, txns = newProducerState(at), newTransactions()
+	}
+	l.producers = state
+	l.txns.replace(txns)
 	return nil
 }
 

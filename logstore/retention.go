@@ -19,11 +19,9 @@ func (l *Log) AdvanceLogStart(to int64) error {
 		return protocol.Errorf(protocol.OffsetOutOfRange, "%s: records up to offset %d cannot be deleted: the high watermark is %d", l.tp, to, hw)
 	}
 	l.appendMu.Lock()
-	moved := l.advanceLogStart(to)
+	l.advanceLogStart(to)
 	l.appendMu.Unlock()
-	if !moved {
-		return nil
-	}
+	// Also where it has not moved: who moved it may have failed to write it, or be about to.
 	if err := l.store.checkpoints.writeLogStarts(l, false); err != nil {
 		return l.storageError(err)
 	}
@@ -31,15 +29,13 @@ func (l *Log) AdvanceLogStart(to int64) error {
 }
 
 // advanceLogStart moves the start in memory. The caller holds appendMu.
-func (l *Log) advanceLogStart(to int64) (moved bool) {
+func (l *Log) advanceLogStart(to int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if to <= l.logStart.Load() {
-		return false
+	if to > l.logStart.Load() {
+		l.logStart.Store(to)
+		l.epochs.truncateFromStart(to)
 	}
-	l.logStart.Store(to)
-	l.epochs.truncateFromStart(to)
-	return true
 }
 
 // ApplyRetention deletes the oldest segments: those wholly below the log start, and those that retention.ms or

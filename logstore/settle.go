@@ -54,6 +54,17 @@ func syncIfThere(fs vfs.FS, name string) error {
 	return nil
 }
 
+// writeEpochsIfRoom is writeEpochs after a truncation. Where the disk is full it may wait: a start does not believe the
+// file above the recovery point, and that does not pass an epoch which is not written.
+func (l *Log) writeEpochsIfRoom() error {
+	err := l.store.checkpoints.writeEpochs(l)
+	if isShortage(err) {
+		l.store.failed("writing the leader epochs of "+l.tp.String(), err)
+		return nil
+	}
+	return err
+}
+
 // writeEpochs replaces leader-epoch-checkpoint. The caller holds checkpointer.writing: the file must not go back.
 func (l *Log) writeEpochs() error {
 	l.mu.Lock()
@@ -67,6 +78,15 @@ func (l *Log) writeEpochs() error {
 		return err
 	}
 	return nil
+}
+
+// writeAllIndexes is writeIndexes for the active segment, and for those that were sealed while the disk was full.
+func (l *Log) writeAllIndexes() {
+	for _, s := range l.segments {
+		if s == l.active() || len(s.offsets.tail)+len(s.times.tail) > 0 {
+			l.writeIndexes(s)
+		}
+	}
 }
 
 // writeIndexes moves index entries from memory to the files, which it makes if need be. They are not synced. On an
@@ -105,7 +125,7 @@ func (l *Log) shortenReplay() error {
 	if l.Err() != nil {
 		return nil
 	}
-	l.writeIndexes(l.active())
+	l.writeAllIndexes()
 	l.takeSnapshot(l.end.Load())
 	return nil
 }
@@ -115,7 +135,12 @@ func (l *Log) shortenReplay() error {
 // way to the next. The caller holds appendMu.
 func (l *Log) takeSnapshot(offset int64) {
 	name := join(l.dir, segmentName(offset, snapshotExt))
-	if err := writeFile(l.store.fs, name, l.producers.encodeSnapshot(), false); err != nil {
+	// By another name first: where the disk is full, one that stood there must not be lost over it.
+	err := writeFile(l.store.fs, name+tmpExt, l.producers.encodeSnapshot(), false)
+	if err == nil {
+		err = l.store.fs.Rename(name+tmpExt, name)
+	}
+	if err != nil {
 		l.store.failed("writing "+name, err)
 		return
 	}

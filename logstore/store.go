@@ -360,7 +360,7 @@ func (l *Log) close() error {
 	l.mu.Lock()
 	s.indexTime()
 	l.mu.Unlock()
-	l.writeIndexes(s)
+	l.writeAllIndexes()
 	l.takeSnapshot(l.end.Load())
 	return l.store.fs.SyncDir(l.dir)
 }

@@ -96,7 +96,7 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 			return nil
 		})
 	}
-	if err = errors.Join(err, l.loadProducers(end, math.MaxInt64), l.store.checkpoints.writeEpochs(l), l.store.fs.SyncDir(l.dir)); err != nil {
+	if err = errors.Join(err, l.loadProducers(end, math.MaxInt64), l.writeEpochsIfRoom(), l.store.fs.SyncDir(l.dir)); err != nil {
 		return l.fail("cutting off the log", err)
 	}
 	if f := l.store.events.Truncated; f != nil {
@@ -238,7 +238,7 @@ func (l *Log) restartAt(offset int64) error {
 	l.mu.Unlock()
 	l.producers, l.snapshotAt = newProducerState(offset), -1
 	l.txns.replace(newTransactions())
-	if err := errors.Join(l.store.checkpoints.writeEpochs(l), l.store.fs.SyncDir(l.dir)); err != nil {
+	if err := errors.Join(l.writeEpochsIfRoom(), l.store.fs.SyncDir(l.dir)); err != nil {
 		return l.fail("starting again", err)
 	}
 	// Only now does the new segment's name say where the log starts.

@@ -264,6 +264,9 @@ func (e *entries) DeleteRange(first, last uint64) error {
 	case first <= start:
 		e.log.SetHighWatermark(int64(last) + 1)
 		if err := e.log.AdvanceLogStart(int64(last) + 1); err != nil {
+			if e.log.Err() == nil {
+				return err // the disk is full: the entries stay until the next snapshot
+			}
 			return e.fail(err)
 		}
 		return e.fail(e.log.ApplyRetention(e.now().UnixMilli()))

@@ -6,6 +6,7 @@
 //	write of *.index after 4096 bytes -> short   the write that would pass 4096 bytes in all stops there, and all later
 //	write of * after 1000000 bytes -> ENOSPC     a disk that fills up
 //	any of /data/topic-0/* #7 -> EIO             a pattern with a slash is one of whole names
+//	grow of * #7+ -> ENOSPC                      the disk is full from the seventh operation on that needs room
 //	read of *.log #1+ -> delay 5ms
 //
 // The first rule that acts on an operation decides. A rule counts the operations that it matches. A sync that fails
@@ -16,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"sync"
 	"time"
 
@@ -27,9 +29,13 @@ type Op struct {
 	Kind  string
 	Name  string // of the file as it was opened, or the name that the operation is given
 	Bytes int    // to be read or written
+	Makes bool   // the file, if it is not there: of an Open
 }
 
 func (o Op) String() string { return fmt.Sprintf("%s %s %d", o.Kind, o.Name, o.Bytes) }
+
+// grows tells whether the operation needs room. A write over what is there does not always; it is taken for one that does.
+func (o Op) grows() bool { return o.Kind == Write || o.Kind == Mkdir || o.Makes }
 
 // Changes tells whether the operation can make a difference to what a power cut leaves.
 func (o Op) Changes() bool {
@@ -124,16 +130,21 @@ func (f *FS) judge(op Op) (acting *rule, pass int) {
 
 // Open opens name for reading.
 func (f *FS) Open(name string) (vfs.File, error) {
-	return f.open(name, func() (vfs.File, error) { return f.FS.Open(name) })
+	return f.open(Op{Kind: Open, Name: name}, func() (vfs.File, error) { return f.FS.Open(name) })
 }
 
 // OpenFile opens name with flags.
 func (f *FS) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error) {
-	return f.open(name, func() (vfs.File, error) { return f.FS.OpenFile(name, flag, perm) })
+	op := Op{Kind: Open, Name: name}
+	if flag&os.O_CREATE != 0 {
+		_, err := f.FS.Stat(name)
+		op.Makes = err != nil
+	}
+	return f.open(op, func() (vfs.File, error) { return f.FS.OpenFile(name, flag, perm) })
 }
 
-func (f *FS) open(name string, do func() (vfs.File, error)) (vfs.File, error) {
-	if _, err := f.before(Op{Kind: Open, Name: name}); err != nil {
+func (f *FS) open(op Op, do func() (vfs.File, error)) (vfs.File, error) {
+	if _, err := f.before(op); err != nil {
 		return nil, err
 	}
 	inner, err := do()

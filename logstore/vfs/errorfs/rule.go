@@ -28,9 +28,12 @@ const (
 	Stat     = "stat" // of a name or a file
 	Lock     = "lock"
 	Usage    = "usage" // DiskUsage
+
+	// Grow is, in rules, what needs room on the disk: writes, and making files and directories.
+	Grow = "grow"
 )
 
-var kinds = []string{Open, Read, Write, Truncate, Sync, Chtimes, Close, Mkdir, Rename, Remove, SyncDir, List, Stat, Lock, Usage}
+var kinds = []string{Open, Read, Write, Truncate, Sync, Chtimes, Close, Mkdir, Rename, Remove, SyncDir, List, Stat, Lock, Usage, Grow}
 
 var errnos = map[string]error{
 	"EIO":    syscall.EIO,
@@ -113,7 +116,13 @@ func (r *rule) parseAction(words []string, bad func(string) error) error {
 
 // matches tells whether the rule speaks of op at all. A pattern without a slash is one of last names.
 func (r *rule) matches(op Op) bool {
-	if r.kind != "" && r.kind != op.Kind {
+	switch r.kind {
+	case "", op.Kind:
+	case Grow:
+		if !op.grows() {
+			return false
+		}
+	default:
 		return false
 	}
 	name := op.Name
