@@ -242,6 +242,9 @@ func (l *Log) roll(base int64, config LogConfig) (*segment, error) {
 			return nil, l.fail("replacing an empty segment", err)
 		}
 	}
+	if config.Compact {
+		l.store.cleaner.note(l)
+	}
 	if f := l.store.events.Rolled; f != nil {
 		f(l.tp, base)
 	}

@@ -18,6 +18,7 @@ type checkpointer struct {
 	// Log.appendMu.
 	writing sync.Mutex
 	points  map[TopicPartition]int64 // what recovery-point-offset-checkpoint says
+	cleaned map[TopicPartition]int64 // what cleaner-offset-checkpoint says: a log's first offset that was never compacted
 	// gone are deleted partitions that the checkpoints may still name: of a new one of that name it would be untrue.
 	gone map[TopicPartition]bool
 
@@ -118,7 +119,7 @@ func (c *checkpointer) write(logs []*Log) error {
 
 // forgetGone writes checkpoints that do not name deleted partitions. writing is held.
 func (c *checkpointer) forgetGone() error {
-	if err := errors.Join(c.writePoints(), c.writeHighWatermarks(), c.writeStarts()); err != nil {
+	if err := errors.Join(c.writePoints(), c.writeHighWatermarks(), c.writeStarts(), c.writeCleaned()); err != nil {
 		return err
 	}
 	clear(c.gone)
@@ -158,6 +159,12 @@ func (c *checkpointer) writeHighWatermarks() error {
 func (c *checkpointer) lower(l *Log, to int64) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if c.cleaned[l.tp] > to { // what is appended there next was never compacted
+		c.cleaned[l.tp] = to
+		if err := errors.Join(c.writeCleaned(), c.store.syncRoot()); err != nil {
+			return err
+		}
+	}
 	l.mu.Lock()
 	l.cuts++
 	l.cutting = to
@@ -176,6 +183,26 @@ func (c *checkpointer) lower(l *Log, to int64) error {
 		l.mu.Unlock()
 	}
 	return err
+}
+
+// writeCleaned writes how far logs are compacted. The name needs no sync: with an older one more is compacted again.
+func (c *checkpointer) writeCleaned() error {
+	return writeOffsets(c.store.fs, join(c.store.dir, cleanerName), c.cleaned)
+}
+
+// cleanedTo notes that everything of the log below offset has been compacted.
+func (c *checkpointer) cleanedTo(l *Log, offset int64) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.cleaned[l.tp] = offset
+	return c.writeCleaned()
+}
+
+// firstDirty is the offset that cleanedTo was last told, -1 if none.
+func (c *checkpointer) firstDirty(l *Log) int64 {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return offsetOf(c.cleaned, l.tp)
 }
 
 // writeEpochs writes the leader epochs now.

@@ -1,6 +1,9 @@
 package logstore
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // LogConfig is what a topic's configuration says to its logs. Times are milliseconds; a negative retention is none.
 type LogConfig struct {
@@ -13,7 +16,12 @@ type LogConfig struct {
 	RetentionBytes     int64 // retention.bytes
 	FileDeleteDelayMs  int64 // file.delete.delay.ms: between a file's renaming and its removal
 	Delete             bool  // cleanup.policy contains delete: retention applies
-	Compact            bool  // cleanup.policy contains compact
+
+	Compact                bool    // cleanup.policy contains compact
+	MinCleanableDirtyRatio float64 // min.cleanable.dirty.ratio: of the log's bytes, so many must not be compacted yet
+	MinCompactionLagMs     int64   // min.compaction.lag.ms: by record time, for how long a segment stays as it is
+	MaxCompactionLagMs     int64   // max.compaction.lag.ms: by record time, when a segment is due whatever the ratio
+	DeleteRetentionMs      int64   // delete.retention.ms: how long a tombstone and a marker outlive what they end
 
 	// PageCache answers an append once the kernel has it (durability=pagecache). Otherwise nothing counts as flushed,
 	// and nothing may be read, before an fdatasync.
@@ -37,6 +45,10 @@ func DefaultLogConfig() LogConfig {
 		Delete:             true,
 		FlushMessages:      math.MaxInt64,
 		FlushMs:            math.MaxInt64,
+
+		MinCleanableDirtyRatio: 0.5,
+		MaxCompactionLagMs:     math.MaxInt64,
+		DeleteRetentionMs:      24 * 3600 * 1000,
 	}
 }
 
@@ -53,8 +65,13 @@ func (c LogConfig) withDefaults() LogConfig {
 	fill(&c.SegmentIndexBytes, d.SegmentIndexBytes)
 	fill(&c.FlushMessages, d.FlushMessages)
 	fill(&c.FlushMs, d.FlushMs)
+	fill(&c.MaxCompactionLagMs, d.MaxCompactionLagMs)
 	c.SegmentBytes = min(c.SegmentBytes, math.MaxInt32) // index entries hold positions as int32
 	return c
+}
+
+func (c LogConfig) fileDeleteDelay() time.Duration {
+	return time.Duration(max(c.FileDeleteDelayMs, 0)) * time.Millisecond
 }
 
 // durable tells whether an append counts only once it is synced.

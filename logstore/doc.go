@@ -16,6 +16,9 @@
 //	batches.go timestamps.go   iterating; searching by time
 //	retention.go truncate.go   giving up the beginning; cutting off the end
 //	space.go removals.go       how full the disk is; files to be removed later, or at once when it is full
+//	cleaner.go throttle.go     compaction: when, of which log, how fast (compact/ decides what stays)
+//	compaction.go cleaned.go   ... one round on one log, and the segment that it makes
+//	swap.go                    ... which takes the place of those that it was made of, and what a crash leaves of that
 //	recovery_*.go              inspect → plan → apply; index_prefix.go is what of an index is taken over
 //	index.go repair.go         offset and time index, and making them again
 //	txn_index.go transactions.go producer_state.go producer_snapshot.go   producers and transactions
@@ -51,13 +54,15 @@
 // In this order; what is not said to be held over file operations is not:
 //
 //	Dirs.placing            creation of partitions; held over their file operations
+//	Log.compacting          a compaction of the log, or what may not meet one: truncation, deletion, Close. Held over
+//	                        everything; who waits for it makes the compaction give up
 //	Store.naming            creation and deletion of partitions; held over their file operations
 //	Log.appendMu            all changes of one log; held over writes, and over syncs only while truncating
 //	checkpointer.writing    what the checkpoints say; held over their files
 //	Store.mu                the map of logs
 //	Log.mu                  one log's segments, index tails, epochs and what is unsynced
 //	handle.mu handlePool.mu one segment's file (held over opening it); which are open
-//	transactions.mu flusher.mu checkpointer.mu timers.mu removals.mu   taken last
+//	transactions.mu flusher.mu checkpointer.mu timers.mu removals.mu Cleaner.mu throttle.mu   taken last
 //	space.mu                taken while no other is held; held over statfs
 //
 // # Goroutines
@@ -66,5 +71,9 @@
 //	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, removal of
 //	                        deleted files, retention, a look at a disk that is filling up; awaited by Close
 //
-// An idle store has neither.
+//	Cleaner.work            while compacted logs are due, at most log.cleaner.threads of all stores; awaited by
+//	                        Cleaner.Close, and log by log by Store.Close. Between two looks there is a timer, as long as
+//	                        a compacted log has a sealed segment that is dirty
+//
+// An idle store has none.
 package logstore

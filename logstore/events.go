@@ -19,6 +19,10 @@ type Events struct {
 	Flushed func(tp TopicPartition, flushed int64, took time.Duration)
 	// Deleted: segments below start were given up to retention or DeleteRecords.
 	Deleted func(tp TopicPartition, segments int, bytes, start int64, why string)
+	// Compacted: a round of compaction has gone over the log.
+	Compacted func(tp TopicPartition, stats CompactionStats)
+	// Uncleanable: the log could not be compacted and is not tried again until a restart. It goes on otherwise.
+	Uncleanable func(tp TopicPartition, err error)
 	// Removed: a partition was deleted; its files go after file.delete.delay.ms.
 	Removed func(tp TopicPartition)
 	// IndexRebuilt: an index, or a producer snapshot, was missing or damaged and has been made again from the log.

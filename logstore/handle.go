@@ -71,6 +71,17 @@ func (h *handle) drop() {
 	h.unlockAndClose(h.refs == 0)
 }
 
+// move renames the file. Whoever comes meanwhile waits, and opens it under its new name.
+func (h *handle) move(path string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.pool.fs.Rename(h.path, path); err != nil {
+		return err
+	}
+	h.path = path
+	return nil
+}
+
 // rename tells the handle that its file has another name now.
 func (h *handle) rename(path string) {
 	h.mu.Lock()

@@ -125,6 +125,8 @@ func (l *Log) lookup(s *segment, v indexView, locked bool, le func(entry []byte)
 			count, err = v.floor(l.store.fs, le, entry)
 		}
 		switch {
+		case l.isReplaced(s):
+			return 0, nil // the files may be those of another segment
 		case err == nil:
 			return count, nil
 		case !errors.Is(err, errIndexDamaged):

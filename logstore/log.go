@@ -40,6 +40,12 @@ type Log struct {
 	// snapshotAt is the offset of the last producer snapshot that stands beside those at segments' bases, -1 if none.
 	snapshotAt int64 // guarded by appendMu
 
+	// compacting is held by a compaction from its beginning to its end, and by whoever may not meet one. The first lock
+	// taken. Who waits for it counts in compactionPauses, and the compaction gives up.
+	compacting       sync.Mutex
+	compactionPauses atomic.Int32
+	uncleanable      atomic.Pointer[offlineError] // why it is not compacted until a restart
+
 	// mu guards the fields below, and Log.segments' own. It is never held over file operations.
 	mu       sync.Mutex
 	dir      string
@@ -52,6 +58,8 @@ type Log struct {
 	// cutting is the offset that a truncation under way will cut at, math.MaxInt64 while there is none. Nothing from
 	// there on may count as synced any more.
 	cutting int64
+	// swaps counts segments that compaction put in the place of others.
+	swaps int
 
 	synced        int64
 	unsynced      []*segment // whose bytes a sync must cover, oldest first; each has its file acquired
@@ -94,7 +102,11 @@ func (l *Log) SetConfig(c LogConfig) {
 	if !c.durable() {
 		l.flushed.Store(l.end.Load())
 	}
+	mayCompact := c.Compact && len(l.segments) > 1
 	l.mu.Unlock()
+	if mayCompact {
+		l.store.cleaner.note(l)
+	}
 	if turnedDurable {
 		l.store.flusher.enqueue(l) // what may be shown does not go back; it is synced as soon as can be
 	}

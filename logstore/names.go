@@ -38,8 +38,8 @@ const (
 	recoveryPointName = "recovery-point-offset-checkpoint"
 	highWatermarkName = "replication-offset-checkpoint"
 	logStartName      = "log-start-offset-checkpoint"
-	cleanerName       = "cleaner-offset-checkpoint" // of Kafka's compaction; only read
-	probeName         = "disk-probe"                // see Store.probe
+	cleanerName       = "cleaner-offset-checkpoint"
+	probeName         = "disk-probe" // see Store.probe
 
 	metadataLogName = "__cluster_metadata-0" // the metadata log, a partition's directory like any other
 

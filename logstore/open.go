@@ -128,8 +128,11 @@ func (s *Store) open(o Options) error {
 		if point, ok := known.points[tp]; ok {
 			s.checkpoints.points[tp] = point
 		}
+		if cleaned, ok := known.cleaned[tp]; ok {
+			s.checkpoints.cleaned[tp] = cleaned
+		}
 	}
-	for _, named := range []map[TopicPartition]int64{known.points, known.starts} {
+	for _, named := range []map[TopicPartition]int64{known.points, known.starts, known.cleaned} {
 		for tp := range named {
 			if s.logs[tp] == nil {
 				s.checkpoints.gone[tp] = true
@@ -149,6 +152,10 @@ func (s *Store) open(o Options) error {
 
 // load brings one log from its files into memory.
 func (l *Log) load(known checkpoints) error {
+	if err := l.finishSwap(); err != nil {
+		l.keepOffline(facts{logStart: offsetOf(known.starts, l.tp), highWatermark: offsetOf(known.marks, l.tp)})
+		return err
+	}
 	f, err := l.store.inspect(l, known)
 	for _, name := range f.foreign {
 		l.store.foreign(join(l.dir, name))
@@ -260,7 +267,7 @@ type checkpoints struct {
 	points, starts, marks map[TopicPartition]int64
 	// noPoints: the recovery points could not be read. A log without one is then not simply a new one.
 	noPoints bool
-	// cleaned is how far Kafka's cleaner came: below it, a hole between offsets is what compaction leaves.
+	// cleaned is how far each log is compacted: below it, a hole between offsets is what Kafka's compaction leaves.
 	cleaned map[TopicPartition]int64
 }
 

@@ -10,7 +10,7 @@ import (
 func (l *Log) repairIndexes(s *segment, why string) bool {
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
-	if l.Err() != nil {
+	if l.Err() != nil || l.isReplaced(s) {
 		return false
 	}
 	if err := l.rebuildIndexes(s); err != nil {

@@ -121,8 +121,8 @@ func (l *Log) deleteGivenUp(old []*segment, start int64, why string, config LogC
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	n, bytes := len(old), int64(0)
-	if n >= len(l.segments) || !slices.Equal(old, l.segments[:n]) {
-		return // truncated or deleted meanwhile
+	if n >= len(l.segments) || !slices.Equal(old, l.segments[:n]) || slices.ContainsFunc(old, l.isReplaced) {
+		return // truncated, deleted or compacted meanwhile: the next run sees to what is left
 	}
 	l.mu.Lock()
 	l.segments = slices.Delete(l.segments, 0, n)
@@ -131,7 +131,7 @@ func (l *Log) deleteGivenUp(old []*segment, start int64, why string, config LogC
 		bytes += s.size
 	}
 	l.mu.Unlock()
-	if err := l.deleteFiles(old, time.Duration(max(config.FileDeleteDelayMs, 0))*time.Millisecond); err != nil {
+	if err := l.deleteFiles(old, config.fileDeleteDelay()); err != nil {
 		l.store.failed("deleting segments of "+l.tp.String(), err)
 	}
 	if f := l.store.events.Deleted; f != nil {
@@ -266,8 +266,14 @@ func (l *Log) deleteFiles(segments []*segment, delay time.Duration) error {
 	l.mu.Lock()
 	l.dirDirty = true
 	l.mu.Unlock()
+	l.removeLater(marked, delay)
+	return errors.Join(errs...)
+}
+
+// removeLater removes files that were renamed for it.
+func (l *Log) removeLater(names []string, delay time.Duration) {
 	remove := func() {
-		for _, name := range marked {
+		for _, name := range names {
 			if err := removeFile(l.store.fs, name); err != nil {
 				l.store.failed("removing "+name, err)
 			}
@@ -275,10 +281,9 @@ func (l *Log) deleteFiles(segments []*segment, delay time.Duration) error {
 	}
 	if delay == 0 {
 		remove()
-	} else if len(marked) > 0 {
+	} else if len(names) > 0 {
 		l.store.removals.after(delay, remove)
 	}
-	return errors.Join(errs...)
 }
 
 // namedStart is where the log starts by the names of its files: the base of the first segment. It is -1 while that does

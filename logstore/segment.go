@@ -34,6 +34,11 @@ type segment struct {
 	createdMs      int64
 	jitterMs       int64
 
+	// replacing: compaction is putting another segment in its place. Its indexes are not its own any more; aborted is
+	// what its transaction index says.
+	replacing bool
+	aborted   []AbortedTxn
+
 	// dirty: bytes may be in the page cache only. The segment is in Log.unsynced, with its file acquired.
 	dirty bool
 	// txnsDirty: entries of the transaction index, too.

@@ -19,6 +19,7 @@ type Options struct {
 	NodeID    int32            // checked against meta.properties
 	ClusterID string           // checked against meta.properties; "" takes what it says, or makes one
 	PageCache bool             // the mode of logs until SetConfig says otherwise
+	Cleaner   *Cleaner         // compacts logs; nil: nobody does
 	Events    Events
 
 	RetentionCheckMs       int64 // log.retention.check.interval.ms; 0: only who calls ApplyRetention
@@ -34,6 +35,7 @@ type Store struct {
 	fs                   vfs.FS
 	now                  func() time.Time
 	events               Events
+	cleaner              *Cleaner
 	config               LogConfig // of logs until SetConfig says otherwise
 	retentionCheck       time.Duration
 	producerExpirationMs int64
@@ -61,7 +63,7 @@ type Store struct {
 
 func newStore(dir string, o Options) *Store {
 	s := &Store{
-		dir: dir, fs: o.FS, now: o.Now, events: o.Events,
+		dir: dir, fs: o.FS, now: o.Now, events: o.Events, cleaner: o.Cleaner,
 		config:               DefaultLogConfig(),
 		retentionCheck:       time.Duration(o.RetentionCheckMs) * time.Millisecond,
 		producerExpirationMs: o.ProducerIDExpirationMs,
@@ -88,6 +90,7 @@ func newStore(dir string, o Options) *Store {
 	s.space.store, s.space.mu.decider.limits = s, o.Space
 	s.removals.store = s
 	s.checkpoints.store, s.checkpoints.points, s.checkpoints.gone = s, map[TopicPartition]int64{}, map[TopicPartition]bool{}
+	s.checkpoints.cleaned = map[TopicPartition]int64{}
 	return s
 }
 
@@ -216,8 +219,7 @@ func (s *Store) Delete(tp TopicPartition) error {
 	if l == nil || err != nil {
 		return err
 	}
-	delay := time.Duration(max(l.configuration().FileDeleteDelayMs, 0)) * time.Millisecond
-	s.removals.after(delay, func() { s.removeDir(dir) })
+	s.removals.after(l.configuration().fileDeleteDelay(), func() { s.removeDir(dir) })
 	if f := s.events.Removed; f != nil {
 		f(tp)
 	}
@@ -235,6 +237,9 @@ func (s *Store) Stray(tp TopicPartition) error {
 
 // takeAway renames a partition's directory and forgets the log. Nil if there is none.
 func (s *Store) takeAway(tp TopicPartition, suffix string) (l *Log, dir string, err error) {
+	if l := s.Get(tp); l != nil {
+		defer l.pauseCompaction()()
+	}
 	s.naming.Lock()
 	defer s.naming.Unlock()
 	if l = s.Get(tp); l == nil {
@@ -252,6 +257,7 @@ func (s *Store) takeAway(tp TopicPartition, suffix string) (l *Log, dir string, 
 	delete(s.logs, tp)
 	s.mu.Unlock()
 	delete(s.checkpoints.points, tp)
+	delete(s.checkpoints.cleaned, tp)
 	s.checkpoints.gone[tp] = true
 	gone := protocol.Errorf(protocol.UnknownTopicOrPartition, "%s was deleted", tp)
 	l.offline.Store(&offlineError{gone})
@@ -318,6 +324,10 @@ func (s *Store) failed(what string, err error) {
 func (s *Store) Close() error {
 	s.timers.stop()
 	logs := s.each()
+	s.cleaner.forget(s)
+	for _, l := range logs {
+		l.pauseCompaction() // for good
+	}
 	err := inParallel(logs, s.flusher.max, (*Log).close)
 	s.flusher.workers.Wait()
 	if err = errors.Join(s.Err(), err); s.Err() == nil {

@@ -261,6 +261,9 @@ func (l *Log) newestWithin(v span, file vfs.File, from, upTo int64) (int64, erro
 	newest := record.NoTimestamp
 	h, scan, err := l.findAt(v, file, from)
 	for ; err == nil && h.base < upTo; h, err = scan.header() {
+		if h.v2 != nil && h.v2.Count() == 0 {
+			continue // compaction has left a timestamp that no record has
+		}
 		if h.base >= from || h.maxTimestamp <= newest || h.v2 == nil {
 			newest = max(newest, h.maxTimestamp)
 			continue

@@ -13,6 +13,7 @@ import (
 // first, since it promises what is about to go; nothing new is appended before the cut itself is on disk, since stale
 // bytes could come back under it.
 func (l *Log) TruncateTo(offset int64) error {
+	defer l.pauseCompaction()()
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	if err := l.Err(); err != nil {
@@ -187,6 +188,7 @@ func (l *Log) dropSnapshots(offset int64) error {
 
 // TruncateFullyAndStartAt gives up all records and begins again, empty, at offset, durably.
 func (l *Log) TruncateFullyAndStartAt(offset int64) error {
+	defer l.pauseCompaction()()
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	if err := l.Err(); err != nil {

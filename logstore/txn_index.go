@@ -102,44 +102,78 @@ func (l *Log) AbortedTransactions(from, upTo int64) ([]AbortedTxn, error) {
 	if err := l.Err(); err != nil {
 		return nil, err
 	}
-	var found []AbortedTxn
-	for _, v := range l.txnViews(from) {
+	for {
+		views, swaps := l.txnViews(from)
+		found, err := l.abortedIn(views, from, upTo)
+		if l.swapped(views, swaps) {
+			continue // compaction came in between: the files were not the segments' any more
+		}
+		if err != nil {
+			return nil, l.storageError(err)
+		}
+		slices.SortFunc(found, func(a, b AbortedTxn) int { return compareOffsets(a.FirstOffset, b.FirstOffset) })
+		return found, nil
+	}
+}
+
+func (l *Log) abortedIn(views []txnView, from, upTo int64) (found []AbortedTxn, err error) {
+	for _, v := range views {
 		more := true
-		err := eachAbortedTxn(l.store.fs, v.path, v.count, func(t AbortedTxn) bool {
+		visit := func(t AbortedTxn) bool {
 			if t.LastOffset >= from && t.FirstOffset < upTo {
 				found = append(found, t)
 			}
 			// A later entry can only be of a transaction that was open at this one's marker, or began after it.
 			more = t.LastStableOffset < upTo
 			return more
-		})
-		if errors.Is(err, os.ErrNotExist) {
+		}
+		if v.replaced {
+			_ = slices.ContainsFunc(v.entries, func(t AbortedTxn) bool { return !visit(t) })
+		} else if err = eachAbortedTxn(l.store.fs, v.seg.path(txnIndexExt), v.count, visit); errors.Is(err, os.ErrNotExist) {
 			continue // retention took the segment meanwhile
 		}
-		if err != nil {
-			return nil, l.storageError(err)
-		}
-		if !more {
-			break
+		if err != nil || !more {
+			return found, err
 		}
 	}
-	slices.SortFunc(found, func(a, b AbortedTxn) int { return compareOffsets(a.FirstOffset, b.FirstOffset) })
 	return found, nil
 }
 
+// txnView is a segment's transaction index: its file, or what compaction has kept of it while it replaces the segment.
 type txnView struct {
-	path  string
-	count int
+	seg      *segment
+	count    int
+	replaced bool
+	entries  []AbortedTxn
 }
 
 // txnViews are the transaction indexes from the segment that holds offset on, those without entries left out.
-func (l *Log) txnViews(offset int64) (views []txnView) {
+func (l *Log) txnViews(offset int64) (views []txnView, swaps int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.segments[max(l.segmentAt(offset), 0):] {
 		if s.txns > 0 {
-			views = append(views, txnView{s.path(txnIndexExt), s.txns})
+			views = append(views, txnView{s, s.txns, s.replacing, s.aborted})
 		}
 	}
-	return views
+	return views, l.swaps
+}
+
+// swapped tells whether one of the views may have been of another segment's file.
+func (l *Log) swapped(views []txnView, swaps int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.swaps != swaps || slices.ContainsFunc(views, func(v txnView) bool { return v.seg.replacing != v.replaced })
+}
+
+// txnEntries are all entries of a sealed segment's transaction index.
+func (l *Log) txnEntries(s *segment) (entries []AbortedTxn, err error) {
+	l.mu.Lock()
+	count := s.txns
+	l.mu.Unlock()
+	err = eachAbortedTxn(l.store.fs, s.path(txnIndexExt), count, func(t AbortedTxn) bool {
+		entries = append(entries, t)
+		return true
+	})
+	return entries, err
 }

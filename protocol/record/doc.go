@@ -7,6 +7,7 @@
 //	walk.go      the walk over the lengths of every record of a batch, in a window of fixed size
 //	validate.go  Validate: everything that Produce checks before a batch is appended
 //	rewrite.go   the few batches that cannot be kept as they came: another codec, odd inner offsets
+//	selection.go Selection: a batch made of some of another's records, as compaction leaves it
 //	codec.go     the codecs' names; compress.go, decompress.go: gzip, snappy, lz4 and zstd, with a cap on what comes out
 //	builder.go   Builder: batches for coordinators, tools and tests
 //	control.go   control batches: transaction markers, leader change

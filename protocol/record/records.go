@@ -68,7 +68,7 @@ func (b Batch) each(maxBytes int, yield func(Record, error) bool) {
 	for i := range b.Count() {
 		r, rest, ok := cutRecord(payload)
 		if !ok {
-			yield(Record{}, fmt.Errorf("%w: record %d of %d at offset %d", ErrCorrupt, i, b.Count(), b.BaseOffset()))
+			yield(Record{}, corruptRecord(b, i))
 			return
 		}
 		payload = rest
@@ -82,8 +82,16 @@ func (b Batch) each(maxBytes int, yield func(Record, error) bool) {
 		}
 	}
 	if len(payload) != 0 {
-		yield(Record{}, fmt.Errorf("%w: %d bytes after the last record at offset %d", ErrCorrupt, len(payload), b.BaseOffset()))
+		yield(Record{}, trailingBytes(b, len(payload)))
 	}
+}
+
+func corruptRecord(b Batch, i int32) error {
+	return fmt.Errorf("%w: record %d of %d at offset %d", ErrCorrupt, i, b.Count(), b.BaseOffset())
+}
+
+func trailingBytes(b Batch, n int) error {
+	return fmt.Errorf("%w: %d bytes after the last record at offset %d", ErrCorrupt, n, b.BaseOffset())
 }
 
 // uncompressed is the batch's records without compression, the batch's own bytes where there is none.
