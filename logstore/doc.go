@@ -70,7 +70,6 @@
 //	flusher.work            while logs wait for a sync, at most MaxParallelSyncs; awaited by Close
 //	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, removal of
 //	                        deleted files, retention, a look at a disk that is filling up; awaited by Close
-//
 //	Cleaner.work            while compacted logs are due, at most log.cleaner.threads of all stores; awaited by
 //	                        Cleaner.Close, and log by log by Store.Close. Between two looks there is a timer, as long as
 //	                        a compacted log has a sealed segment that is dirty
