@@ -377,7 +377,7 @@ func (k *compaction) eachBatch(s *segment, visit func(b record.Batch, legacy boo
 		return err
 	}
 	defer s.handle.release()
-	next := s.base
+	chain := k.chainOf(s)
 	for position := int64(0); position < s.size; {
 		if k.aborted() {
 			return errCompactionAborted
@@ -392,7 +392,7 @@ func (k *compaction) eachBatch(s *segment, visit func(b record.Batch, legacy boo
 		if err := k.throttle.wait(int64(len(window)), k.aborted); err != nil {
 			return err
 		}
-		read, err := k.eachIn(s, position, window, &next, visit)
+		read, err := k.eachIn(s, position, window, &chain, visit)
 		if err != nil {
 			return err
 		}
@@ -409,8 +409,20 @@ func (k *compaction) eachBatch(s *segment, visit func(b record.Batch, legacy boo
 	return nil
 }
 
-// eachIn visits the whole batches of a window, and returns their bytes. next is the least offset that may follow.
-func (k *compaction) eachIn(s *segment, position int64, window []byte, next *int64, visit func(b record.Batch, legacy bool) error) (read int, err error) {
+// chainOf is how the segment's batches must follow each other.
+func (k *compaction) chainOf(s *segment) chain {
+	l := k.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	below := l.end.Load()
+	if i := l.segmentAt(s.base) + 1; i < len(l.segments) {
+		below = l.segments[i].base
+	}
+	return newChain(s.base, below, slices.Clone(l.epochs.entries))
+}
+
+// eachIn visits the whole batches of a window, and returns their bytes.
+func (k *compaction) eachIn(s *segment, position int64, window []byte, chain *chain, visit func(b record.Batch, legacy bool) error) (read int, err error) {
 	for rest := window; ; {
 		b, after, err := record.Next(rest)
 		legacy := errors.Is(err, record.ErrLegacyFormat)
@@ -418,7 +430,7 @@ func (k *compaction) eachIn(s *segment, position int64, window []byte, next *int
 			return read, nil
 		}
 		if err == nil || legacy {
-			err = checkBatch(b, s, *next)
+			err = checkBatch(b, chain)
 		}
 		if err != nil {
 			return read, k.log.damage(s, position+int64(read), err)
@@ -426,30 +438,29 @@ func (k *compaction) eachIn(s *segment, position int64, window []byte, next *int
 		if err := visit(b, legacy); err != nil {
 			return read, err
 		}
-		*next = b.BaseOffset() + 1
-		if !legacy {
-			*next = b.NextOffset()
-		}
 		read += len(b)
 		rest = after
 	}
 }
 
-// checkBatch checks a batch that others of a new file will follow: what is damaged may not get a good checksum.
-func checkBatch(b record.Batch, s *segment, next int64) error {
+// checkBatch checks a batch before others of a new file follow it: what is damaged may not get a good checksum.
+func checkBatch(b record.Batch, c *chain) error {
 	h, err := parseHeader(b, 0, int64(len(b)))
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case h.base < next || !s.fits(h.last):
-		return fmt.Errorf("%w: offset %d does not follow %d", record.ErrCorrupt, h.base, next-1)
-	case h.v2 != nil:
-		return b.CheckCRC()
 	}
-	if got, want := crc32.ChecksumIEEE(b[legacyAtMagic:]), binary.BigEndian.Uint32(b[legacyAtCRC:]); got != want {
-		return fmt.Errorf("%w: checksum is %08x, the header says %08x", record.ErrCorrupt, got, want)
+	if h.v2 != nil {
+		err = b.CheckCRC()
+	} else if got, want := crc32.ChecksumIEEE(b[legacyAtMagic:]), binary.BigEndian.Uint32(b[legacyAtCRC:]); got != want {
+		err = fmt.Errorf("%w: checksum is %08x, the header says %08x", record.ErrCorrupt, got, want)
 	}
-	return nil
+	if err == nil {
+		err = c.fault(&h)
+	}
+	if err == nil {
+		c.take(&h)
+	}
+	return err
 }
 
 // grow makes room for a batch that is larger than the window.
