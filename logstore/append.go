@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/ottla/ottla/logstore/mutant"
 	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/protocol"
 	"github.com/ottla/ottla/protocol/record"
@@ -143,7 +144,7 @@ func (l *Log) write(batch record.Batch, m marker) (syncWhen, error) {
 // writeBatch writes the batch and, if it is the marker of an aborted transaction, the entry that must be there before
 // the marker can be seen, and with it the last stable offset beyond it.
 func (l *Log) writeBatch(s *segment, file vfs.File, batch record.Batch, aborted bool, txn AbortedTxn) (what string, err error) {
-	if _, err := file.WriteAt(batch, s.size); err != nil {
+	if _, err := file.WriteAt(batch, s.size); err != nil && !mutant.Is(mutant.AckBeforeWrite) {
 		return "writing to " + s.handle.path, err
 	}
 	if aborted {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ottla/ottla/logstore/mutant"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -64,8 +65,10 @@ func (l *Log) ApplyRetention(nowMs int64) error {
 	if err != nil || len(old) == 0 {
 		return errors.Join(err, l.releaseStart())
 	}
-	if err := errors.Join(l.store.checkpoints.writeLogStarts(l, false), l.keepProducers(old)); err != nil {
-		return l.storageError(err)
+	if !mutant.Is(mutant.DeleteBeforeLogStart) {
+		if err := errors.Join(l.store.checkpoints.writeLogStarts(l, false), l.keepProducers(old)); err != nil {
+			return l.storageError(err)
+		}
 	}
 	l.deleteGivenUp(old, start, why, config)
 	return l.releaseStart()
@@ -73,7 +76,7 @@ func (l *Log) ApplyRetention(nowMs int64) error {
 
 // giveUp moves the log start behind the first n segments. If they are all, a new one is made first.
 func (l *Log) giveUp(n int, start int64, config LogConfig) (old []*segment, err error) {
-	if l.Err() != nil || n > len(l.segments) || start > l.highWatermark.Load() {
+	if l.Err() != nil || n > len(l.segments) || start > l.highWatermark.Load() && !mutant.Is(mutant.RetentionIgnoresHighWatermark) {
 		return nil, nil // a truncation came in between
 	}
 	if n == len(l.segments) {
@@ -180,6 +183,9 @@ func (l *Log) deletable(c LogConfig, nowMs int64) (n int, start int64, why strin
 		total += s.bytes
 	}
 	hw, logStart := l.highWatermark.Load(), l.logStart.Load()
+	if mutant.Is(mutant.RetentionIgnoresHighWatermark) {
+		hw = l.end.Load()
+	}
 	for _, s := range segments {
 		if s.next > hw || s.active && s.bytes == 0 {
 			break

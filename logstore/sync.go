@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 
+	"github.com/ottla/ottla/logstore/mutant"
 	"github.com/ottla/ottla/logstore/vfs"
 )
 
@@ -114,6 +115,9 @@ func (l *Log) takeSyncJob() (job syncJob, ok bool) {
 // runSyncJob syncs files before the directory that names them, and that one before the data directory.
 func (l *Log) runSyncJob(job syncJob) (what string, err error) {
 	for _, s := range job.segments {
+		if mutant.Is(mutant.AckBeforeSync) {
+			break
+		}
 		if err := s.handle.file.Sync(); err != nil {
 			vfs.DropCache(s.handle.file)
 			return "syncing " + s.handle.path, err
@@ -122,7 +126,7 @@ func (l *Log) runSyncJob(job syncJob) (what string, err error) {
 	if job.newborn {
 		return "syncing a new partition", l.syncNewborn(job.dir)
 	}
-	if job.dirDirty {
+	if job.dirDirty && !mutant.Is(mutant.SkipDirSync) {
 		return "syncing directory " + job.dir, l.store.fs.SyncDir(job.dir)
 	}
 	return "", nil

@@ -14,6 +14,20 @@ const (
 	AckBeforeSync Name = "ack-before-sync"
 	// SkipCRC takes every checksum for right.
 	SkipCRC Name = "skip-crc"
+	// AckBeforeWrite acknowledges an append whether or not its bytes could be written.
+	AckBeforeWrite Name = "ack-before-write"
+	// PointAheadOfSync writes recovery points that the syncs have not reached.
+	PointAheadOfSync Name = "point-ahead-of-sync"
+	// DeleteBeforeLogStart deletes segments before the log start behind them is durable.
+	DeleteBeforeLogStart Name = "delete-before-log-start"
+	// RetentionIgnoresHighWatermark gives up records that are not replicated.
+	RetentionIgnoresHighWatermark Name = "retention-ignores-high-watermark"
+	// SkipTxnIndexSync lets the recovery point pass entries of transaction indexes that are not durable.
+	SkipTxnIndexSync Name = "skip-txn-index-sync"
+	// SkipSnapshotCRC takes every producer snapshot's checksum for right.
+	SkipSnapshotCRC Name = "skip-snapshot-crc"
+	// IgnoreReserve lets clients append below the reserve of free space.
+	IgnoreReserve Name = "ignore-reserve"
 	// SkipContinuity takes every batch to follow the one before it.
 	SkipContinuity Name = "skip-continuity"
 )
@@ -27,4 +41,16 @@ type Mutant struct {
 }
 
 // All are the mutants that are built in.
-var All = []Mutant{}
+var All = []Mutant{
+	{SkipDirSync, "a new segment's name is not synced before its records are acknowledged", "logstore", "TestCrashAtEveryOperation"},
+	{AckBeforeSync, "records are acknowledged that are not on disk", "logstore", "TestCrashAtEveryOperation"},
+	{AckBeforeWrite, "records are acknowledged that are not in the file", "logstore", "TestFailEveryOperation"},
+	{SkipCRC, "records are served that are not those that were written", "logstore", "TestTornTail"},
+	{SkipContinuity, "batches are served that do not follow each other", "logstore", "TestOffsetsThatDoNotFollow"},
+	{PointAheadOfSync, "a start trusts what a power cut tore", "logstore", "TestRecoveryPointStaysBehindSync"},
+	{DeleteBeforeLogStart, "given-up records come back, or their producers' state is lost", "logstore", "TestCrashAtEveryOperation"},
+	{RetentionIgnoresHighWatermark, "records are deleted that followers lack", "logstore", "TestRetentionStaysBelowHighWatermark"},
+	{SkipTxnIndexSync, "aborted records are shown to read_committed consumers after a power cut", "logstore", "TestCrashAtEveryOperation"},
+	{SkipSnapshotCRC, "a torn snapshot is believed", "logstore", "TestSnapshotRoundTripAndDamage"},
+	{IgnoreReserve, "clients fill the disk up", "logstore", "TestFullDiskAndBack"},
+}
