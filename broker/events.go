@@ -47,6 +47,14 @@ func (b *Broker) storeEvents() logstore.Events {
 			b.log.Error("data directory is offline, with all partitions in it; its files are kept", "dir", dir, "error", err)
 		},
 		Lost: func(err error) { b.failed <- err }, // once, and there is room
+		Damaged: func(tp logstore.TopicPartition, d logstore.Damage) {
+			m.damaged.Inc()
+			b.log.Error("records are damaged; who reads them is answered CORRUPT_MESSAGE, all others are served", at(tp),
+				"file", d.File, "position", d.Position, "offset", d.Offset, "error", d.Error())
+		},
+		Unreadable: func(tp logstore.TopicPartition, err error) {
+			b.log.Error("the disk does not give a partition's records", at(tp), "error", err)
+		},
 		Foreign: func(path string) {
 			b.log.Warn("left alone what is not ours in the data directory", "path", path)
 		},

@@ -8,6 +8,7 @@ type storeMetrics struct {
 	failures prometheus.Counter
 	deleted  prometheus.Counter
 	cut      prometheus.Counter
+	damaged  prometheus.Counter
 }
 
 func newStoreMetrics(reg prometheus.Registerer) *storeMetrics {
@@ -18,8 +19,10 @@ func newStoreMetrics(reg prometheus.Registerer) *storeMetrics {
 			Help: "Writes beside the logs themselves that failed and are tried again: checkpoints, indexes, removals."}),
 		deleted: prometheus.NewCounter(prometheus.CounterOpts{Name: "ottla_log_deleted_bytes_total", Help: "Bytes of segments given up to retention or DeleteRecords."}),
 		cut:     prometheus.NewCounter(prometheus.CounterOpts{Name: "ottla_log_cut_bytes_total", Help: "Bytes cut off the ends of logs: torn tails at start."}),
+		damaged: prometheus.NewCounter(prometheus.CounterOpts{Name: "ottla_corrupt_batches_total",
+			Help: "Damaged places that readers, compaction or the scrub have come upon, each counted once. Anything but 0 needs a person."}),
 	}
-	reg.MustRegister(m.flushes, m.failures, m.deleted, m.cut)
+	reg.MustRegister(m.flushes, m.failures, m.deleted, m.cut, m.damaged)
 	return m
 }
 

@@ -274,8 +274,11 @@ func (l *Log) loadFirstTimestamp(s *segment) error {
 	scan := newScanner(file, 0, s.size)
 	defer scan.done()
 	h, err := scan.header()
+	if isDamage(err) {
+		h.maxTimestamp, err = record.NoTimestamp, nil // its readers hear of it; the clock does for this
+	}
 	if err != nil {
-		return l.storageError(l.damage(s, 0, err))
+		return l.storageError(err)
 	}
 	l.mu.Lock()
 	s.firstTimestamp = h.maxTimestamp

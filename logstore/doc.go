@@ -13,6 +13,7 @@
 //	checkpointer.go settle.go  recovery points, and all that is written off the path of acknowledgements
 //	read.go locate.go          references to whole batches; finding an offset's place
 //	verify.go                  what a good batch is
+//	verified.go damage.go      what this process has looked at; what it found
 //	batches.go timestamps.go   iterating; searching by time
 //	retention.go truncate.go   giving up the beginning; cutting off the end
 //	space.go removals.go       how full the disk is; files to be removed later, or at once when it is full
@@ -48,6 +49,17 @@
 // Clients' appends may not touch the reserve (SpaceLimits): below it they are refused, and everything else goes on:
 // reads, coordinators' and the metadata log's appends, deletions, checkpoints, the shutdown. What can be given up is, at
 // once. Appends go on by themselves when there is room again.
+//
+// # What is verified when
+//
+// One verifier (verify.go) says what a good batch is: its checksum is right, and base offset, length, magic and leader
+// epoch, which the checksum does not cover, agree with the batches beside it and the leader-epoch checkpoint. Recovery asks
+// it of every batch above the recovery point; compaction of every batch that it reads; Log.Read of every batch that nobody
+// has looked at since the start, also of what this process has appended itself. After that a batch is sent to readers by the
+// kernel, unseen: what goes wrong in the page cache or on the wire is found by the client's own check of the checksum.
+//
+// Damage is answered with CORRUPT_MESSAGE where a read would begin with it; a read that begins before it ends before it,
+// and one behind it is served. Nothing is cut off or repaired but indexes: they are checked at every use, and made again.
 //
 // # Locks
 //

@@ -33,6 +33,12 @@ type Events struct {
 	DirOffline func(dir string, err error)
 	// Lost: all data directories are offline, or the metadata log's is: nothing can be served any more. Of Dirs, once.
 	Lost func(err error)
+	// Damaged: bytes of a log are not what was written there. Who reads them is answered CORRUPT_MESSAGE; all else of the
+	// log is served. It is told once for each place.
+	Damaged func(tp TopicPartition, d Damage)
+	// Unreadable: the disk did not give a log's records to a reader, who is answered KAFKA_STORAGE_ERROR. It is told at most
+	// once a minute for each log.
+	Unreadable func(tp TopicPartition, err error)
 	// Foreign: a name in the data directory that is not the store's. It is left alone.
 	Foreign func(path string)
 	// Space: the free space went below a limit or came back above it; while it is below, it is told again every minute.

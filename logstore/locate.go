@@ -2,7 +2,6 @@ package logstore
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math"
 
@@ -20,7 +19,10 @@ type span struct {
 	// from is the position of a batch at or before the one looked for, if known.
 	from      int64
 	fromKnown bool
-	offsets   indexView
+	// anchor is the offset that comes at from, -1 if that is not known.
+	anchor  int64
+	cuts    int // Log.cuts at that moment
+	offsets indexView
 	// locked: the caller holds appendMu, so that a damaged index cannot be made again now; it is done without.
 	locked bool
 }
@@ -31,60 +33,78 @@ var errMoved = errors.New("segment moved")
 // spanAt is the segment that offset belongs to, with what memory knows about offset's position. mu is held.
 func (l *Log) spanAt(i int, offset int64) span {
 	s := l.segments[i]
-	v := span{seg: s, size: s.size, next: l.end.Load(), last: i == len(l.segments)-1, offsets: s.offsets.view()}
+	v := span{seg: s, size: s.size, next: l.end.Load(), last: i == len(l.segments)-1, offsets: s.offsets.view(), cuts: l.cuts}
 	if !v.last {
 		v.next = l.segments[i+1].base
 	}
 	if position, ok := l.hints.find(s, offset); ok {
-		v.from, v.fromKnown = position, true
-	} else if entry, ok := s.offsets.inTail(offsetAtMost(offset - s.base)); ok {
-		v.from, v.fromKnown = int64(parseOffsetEntry(entry).position), true
-	} else if s.offsets.onFile == 0 {
-		v.fromKnown = true
+		v.from, v.fromKnown, v.anchor = position, true, offset
+	} else {
+		v.startFromMemory(offset)
 	}
 	return v
 }
 
-// offsetAtMost accepts index entries for offsets up to relative.
-func offsetAtMost(relative int64) func(entry []byte) bool {
-	return func(entry []byte) bool { return int64(parseOffsetEntry(entry).relative) <= relative }
+// startFromMemory is where to look for offset, if memory knows. mu is held.
+func (v *span) startFromMemory(offset int64) {
+	v.from, v.fromKnown, v.anchor = 0, v.seg.offsets.onFile == 0, v.seg.base
+	if entry, ok := v.seg.offsets.inTail(offsetBelow(offset - v.seg.base)); ok {
+		v.from, v.fromKnown, v.anchor = int64(parseOffsetEntry(entry).position), true, -1
+	}
 }
 
-// find is the first batch in v that contains offset or lies above it, and a scanner that stands after it; io.EOF if
-// there is none. The caller gives the scanner back.
+// offsetBelow accepts index entries for offsets below relative: a walk that looks for it comes past a batch that it has to
+// follow.
+func offsetBelow(relative int64) func(entry []byte) bool {
+	return func(entry []byte) bool { return int64(parseOffsetEntry(entry).relative) < relative }
+}
+
+// find is the first batch in v that contains offset or lies above it, and a scanner that stands after it, with the chain
+// that comes to it; io.EOF if there is none. The caller gives the scanner back.
 func (l *Log) find(v span, file vfs.File, offset int64) (h header, scan *scanner, err error) {
+	stopped := int64(-1)
 	if !v.fromKnown {
 		var b [offsetEntryBytes]byte
-		count, err := l.lookup(v.seg, v.offsets, v.locked, offsetAtMost(offset-v.seg.base), b[:])
+		count, err := l.lookup(v.seg, v.offsets, v.locked, offsetBelow(offset-v.seg.base), b[:])
 		if err != nil {
 			return h, nil, err
 		}
 		if count > 0 {
 			entry := parseOffsetEntry(b[:])
-			v.from = int64(entry.position)
+			v.from, v.anchor = int64(entry.position), -1
 			if h, scan, err = walkTo(v, file, offset, v.seg.base+int64(entry.relative)); !isDamage(err) {
-				return l.found(v, h, scan, err)
+				return l.found(v, h, scan, err, -1)
 			}
-			// No batch stands where the index says, or none after it. The segment itself is asked, and the index made
-			// again.
+			// No batch stands where the index says, or none after it: the segment itself is asked.
+			stopped = scan.next
 			scan.done()
-			if !v.locked {
-				l.repairIndexes(v.seg, "an entry points to where no batch is")
+			if d := l.knownDamage(v.seg, stopped); d != nil {
+				return h, nil, l.storageError(d)
 			}
-			v.from = 0
 		}
+		v.from, v.anchor = 0, v.seg.base
 	}
 	h, scan, err = walkTo(v, file, offset, fromBatch)
-	return l.found(v, h, scan, err)
+	if stopped >= 0 && !v.locked && (err == nil || errors.Is(err, io.EOF)) {
+		l.repairIndexes(v.seg, "an entry points to where no batch is")
+	}
+	return l.found(v, h, scan, err, stopped)
 }
 
 // found reports what walkTo came upon.
-func (l *Log) found(v span, h header, scan *scanner, err error) (header, *scanner, error) {
+func (l *Log) found(v span, h header, scan *scanner, err error, stopped int64) (header, *scanner, error) {
 	if err == nil {
 		return h, scan, nil
 	}
+	if isDamage(err) {
+		d := &Damage{v.seg.path(logExt), scan.next, scan.chain.next, err, v.seg, scan.next}
+		if stopped >= 0 {
+			d.seenAt = stopped
+		}
+		err = d
+	}
 	if !errors.Is(err, io.EOF) {
-		err = l.storageError(l.damage(v.seg, scan.next, err))
+		err = l.storageError(err)
 	}
 	scan.done()
 	return h, nil, err
@@ -93,26 +113,52 @@ func (l *Log) found(v span, h header, scan *scanner, err error) (header, *scanne
 // fromBatch says that a walk begins where a batch is known to.
 const fromBatch = math.MinInt64
 
-// walkTo walks from v.from to the first batch that contains offset or lies above it. Where an index gave v.from, indexed
-// is the last offset that the entry names, and the batch there is looked at closely; otherwise it is fromBatch.
+// walkTo walks from v.from to the first batch that contains offset or lies above it, by headers. Where an index gave
+// v.from, indexed is the last offset that the entry names, and the batch there is looked at closely; otherwise it is
+// fromBatch. Damage is where the scanner stands.
 func walkTo(v span, file vfs.File, offset, indexed int64) (h header, scan *scanner, err error) {
 	if v.from < 0 || v.from > v.size || indexed != fromBatch && indexed < v.seg.base {
 		return h, newScanner(file, 0, 0), record.ErrCorrupt
 	}
 	scan = newScanner(file, v.from, v.size)
-	for first := indexed != fromBatch; ; first = false {
-		if first {
-			h, err = scan.verify()
-		} else {
-			h, err = scan.header()
-		}
-		if err == nil && first && h.last > indexed {
+	c := &scan.chain
+	*c = newChain(v.seg.base, v.next, nil)
+	c.next, c.unanchored = v.anchor, v.anchor < 0
+	before := int64(-1) // the batch before the one that is looked at
+	if indexed != fromBatch {
+		before = v.from
+		if h, err = scan.verify(); err == nil && h.last > indexed {
 			err = record.ErrCorrupt
 		}
-		if err != nil || h.last >= offset {
+		if err != nil {
 			return h, scan, err
 		}
+		c.take(&h)
 	}
+	for {
+		if h, err = scan.peek(); err == nil {
+			err = c.disorder(&h)
+		}
+		if err != nil || h.last >= offset {
+			break
+		}
+		before, scan.next = h.position, h.end()
+		c.take(&h)
+	}
+	if (err != nil || h.base > offset) && before >= 0 {
+		// Only the header of the batch before says that offset is not in that one.
+		scan.next = before
+		if _, bad := scan.verify(); bad != nil {
+			return h, scan, bad
+		}
+		if err == nil {
+			h, err = scan.peek()
+		}
+	}
+	if err == nil {
+		scan.next = h.end()
+	}
+	return h, scan, err
 }
 
 // lookup is indexView.floor, for an index that may have to be counted or made again first.
@@ -211,11 +257,6 @@ func ascending(a, b []byte) bool {
 	return x.timestamp < y.timestamp && x.relative < y.relative
 }
 
-// damage says that the segment's bytes at position are not what was written there, and what to do.
-func (l *Log) damage(s *segment, position int64, cause error) error {
-	return fmt.Errorf("%s is damaged at byte %d: %w: the bytes are kept; restore the file from a replica or a backup, or delete the partition", s.path(logExt), position, cause)
-}
-
 // readHints remember where the last reads ended: a consumer that reads on finds its place without an index.
 type readHints struct {
 	entries [4]readHint
@@ -251,9 +292,4 @@ func (r *readHints) note(cameWith int64, h readHint) {
 
 func (l *Log) outOfRange(offset int64) error {
 	return protocol.Errorf(protocol.OffsetOutOfRange, "%s: offset %d is not within %d and %d", l.tp, offset, l.logStart.Load(), l.end.Load())
-}
-
-// sound tells whether header h, found by an index, may stand in the segment s after offset.
-func sound(h header, err error, s *segment, offset int64) bool {
-	return err == nil && h.base >= s.base && h.base >= offset
 }

@@ -1,7 +1,6 @@
 package logstore
 
 import (
-	"fmt"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -53,6 +52,9 @@ type Log struct {
 	segments []*segment // by base, at least one; the last is active
 	epochs   leaderEpochs
 	hints    readHints
+	damages  []*Damage // that were reported
+	// unreadableAt is when Events.Unreadable was last told, in ms.
+	unreadableAt int64
 	// cuts counts truncations: what was found out before one, without mu, is not true after it.
 	cuts int
 	// cutting is the offset that a truncation under way will cut at, math.MaxInt64 while there is none. Nothing from
@@ -224,7 +226,8 @@ type offlineError struct{ err error }
 // fail takes the log offline, for good: what the disk holds is not known any more. It returns what every caller is
 // told from now on.
 func (l *Log) fail(what string, cause error) error {
-	err := l.storageError(fmt.Errorf("%s: %w: the partition is offline at offset %d until a restart", what, cause, l.flushed.Load()))
+	err := protocol.Errorf(protocol.KafkaStorageError, "%s: %s: %v: the partition is offline at offset %d until a restart", l.tp, what, cause, l.flushed.Load())
+	l.store.suspect(cause)
 	if !l.fall(err) {
 		return l.Err()
 	}
@@ -253,15 +256,6 @@ func (l *Log) refuseWaiters(err error) {
 	for _, w := range waiters {
 		w.done <- err
 	}
-}
-
-// storageError is how trouble with files is answered to clients.
-func (l *Log) storageError(err error) error {
-	if protocol.CodeOf(err) == protocol.KafkaStorageError {
-		return err
-	}
-	l.store.suspect(err)
-	return protocol.Errorf(protocol.KafkaStorageError, "%s: %v", l.tp, err)
 }
 
 // active is the segment that is appended to. mu or appendMu is held.

@@ -29,7 +29,11 @@ func (s *Slice) Release() {
 // and below Flushed. With minOne the first is returned even if it is larger than maxBytes. At upTo, and where no batch
 // fits, the slice is empty. One call reads from one segment: there may be more right after NextOffset.
 //
-// Errors: OffsetOutOfRange outside [LogStart, End]; KafkaStorageError offline or for bytes that cannot be a batch.
+// Batches that nobody has looked at since the start are verified first. The slice ends before one that is damaged; where
+// it would begin with one, that is the error.
+//
+// Errors: OffsetOutOfRange outside [LogStart, End]; CorruptMessage for damage; KafkaStorageError offline, or where the disk
+// does not answer.
 func (l *Log) Read(offset int64, maxBytes int, upTo int64, minOne bool) (Slice, error) {
 	for {
 		if err := l.Err(); err != nil { // asked each time: a deleted log's segments are gone for good
@@ -37,6 +41,7 @@ func (l *Log) Read(offset int64, maxBytes int, upTo int64, minOne bool) (Slice, 
 		}
 		slice, err := l.read(offset, maxBytes, min(upTo, l.flushed.Load()), minOne)
 		if !errors.Is(err, errMoved) {
+			l.report(err)
 			return slice, err
 		}
 	}
@@ -56,7 +61,6 @@ func (l *Log) read(offset int64, maxBytes int, upTo int64, minOne bool) (Slice, 
 		return empty, nil
 	}
 	v := l.spanAt(i, offset)
-	cuts := l.cuts
 	l.mu.Unlock()
 
 	slice, err := l.readSpan(v, offset, maxBytes, upTo, minOne)
@@ -77,7 +81,7 @@ func (l *Log) read(offset int64, maxBytes int, upTo int64, minOne bool) (Slice, 
 	}
 	if err != nil {
 		l.mu.Lock()
-		if l.cuts != cuts {
+		if l.cuts != v.cuts {
 			err = errMoved // what was read was being cut
 		}
 		l.mu.Unlock()
@@ -104,12 +108,22 @@ func (l *Log) readSpan(v span, offset int64, maxBytes int, upTo int64, minOne bo
 		return Slice{}, err
 	}
 	defer scan.done()
-	if h.last >= upTo || h.size > int64(maxBytes) && !minOne {
+	if h.size > int64(maxBytes) && !minOne {
 		v.seg.handle.release()
 		return Slice{}, nil
 	}
 	start, first := h.position, h.base
-	end, next := l.extent(v, scan, h, start+max(int64(maxBytes), h.size), upTo)
+	whole := h.last < upTo
+	end, next := h.end(), h.last+1
+	if whole {
+		end, next = l.extent(v, scan, h, start+max(int64(maxBytes), h.size), upTo)
+	}
+	// A batch that is not whole below upTo, which is where one begins, is damaged or lies behind what compaction removed.
+	end, next, err = l.verify(v, scan, start, end, next)
+	if err != nil || !whole {
+		v.seg.handle.release()
+		return Slice{}, err
+	}
 	l.mu.Lock()
 	l.hints.note(offset, readHint{v.seg, next, end})
 	l.mu.Unlock()
@@ -133,12 +147,12 @@ func (l *Log) extent(v span, scan *scanner, h header, limit, upTo int64) (end, n
 	}
 	end, next = h.end(), h.last+1
 	if limit-end > scanRatherThanIndex {
-		if position := l.positionBefore(v, limit, upTo); position > end {
+		if e := l.entryBefore(v, limit, upTo); int64(e.position) > end {
 			// The batch there is the first of those that may still fit; all before it do.
-			scan.next = position
+			scan.next = int64(e.position)
 			h, err := scan.header()
-			if sound(h, err, v.seg, next) && h.base < upTo {
-				end, next = position, h.base
+			if err == nil && h.base >= next && h.base < upTo && h.last == v.seg.base+int64(e.relative) {
+				end, next = h.position, h.base
 			}
 			scan.next = end
 		}
@@ -152,8 +166,8 @@ func (l *Log) extent(v span, scan *scanner, h header, limit, upTo int64) (end, n
 	}
 }
 
-// positionBefore is the last position known to the index that is not above limit, of a batch below upTo; 0 if none is.
-func (l *Log) positionBefore(v span, limit, upTo int64) int64 {
+// entryBefore is the last index entry whose position is not above limit, of a batch below upTo; zero if none is.
+func (l *Log) entryBefore(v span, limit, upTo int64) offsetEntry {
 	relative := upTo - v.seg.base
 	fits := func(entry []byte) bool {
 		e := parseOffsetEntry(entry)
@@ -163,13 +177,13 @@ func (l *Log) positionBefore(v span, limit, upTo int64) int64 {
 	entry, ok := v.seg.offsets.inTail(fits)
 	if ok {
 		defer l.mu.Unlock()
-		return int64(parseOffsetEntry(entry).position)
+		return parseOffsetEntry(entry)
 	}
 	view := v.seg.offsets.view()
 	l.mu.Unlock()
 	var found [offsetEntryBytes]byte
 	if count, err := l.lookup(v.seg, view, false, fits, found[:]); err != nil || count == 0 {
-		return 0
+		return offsetEntry{}
 	}
-	return int64(parseOffsetEntry(found[:]).position)
+	return parseOffsetEntry(found[:])
 }

@@ -75,7 +75,9 @@ type scanner struct {
 	buffer []byte
 	reach  int // how much to read at once
 	head   [record.HeaderBytes]byte
-	read   int64 // bytes read, for events
+	read   int64        // bytes read, for events
+	chain  chain        // where a walk that looks for an offset has come to
+	epochs []epochEntry // memory for the chain's
 }
 
 const (
@@ -158,8 +160,13 @@ func (s *scanner) fill() error {
 	} else {
 		s.reach = minWindow
 	}
-	n := min(int64(s.reach), s.limit-s.next)
-	s.window, s.at = s.buffer[:n], s.next
+	return s.load(s.next)
+}
+
+// load reads a window.
+func (s *scanner) load(position int64) error {
+	n := min(int64(s.reach), s.limit-position)
+	s.window, s.at = s.buffer[:n], position
 	s.read += n
 	_, err := s.file.ReadAt(s.window, s.at)
 	if err != nil {
@@ -173,38 +180,25 @@ func (s *scanner) fill() error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checkCRC compares the checksum of the batch at next, whose header is h. One that is larger than the buffer is read in
+// checkCRC compares the checksum of the batch at next, whose header is h. One that the window does not hold is read in
 // pieces, for which h is taken out of it.
 func (s *scanner) checkCRC(h *header) error {
 	const atAttributes = 21
-	if !s.holds(h.position, h.size) {
-		s.reach = len(s.buffer)
-		if err := s.fill(); err != nil {
-			return err
-		}
-		if h.v2 != nil {
-			copy(s.head[:], s.window)
-			h.v2 = s.head[:]
-		}
-	}
 	from, table, want := int64(legacyAtMagic), crc32.IEEETable, uint32(0)
 	if h.v2 != nil {
 		from, table, want = atAttributes, castagnoli, h.v2.CRC()
 	} else {
 		want = binary.BigEndian.Uint32(s.window[h.position-s.at+legacyAtCRC:])
 	}
+	if h.v2 != nil && !s.holds(h.position, h.size) {
+		copy(s.head[:], h.v2)
+		h.v2 = s.head[:]
+	}
 	got := uint32(0)
 	for position := h.position + from; position < h.end(); {
 		if !s.holds(position, 1) {
-			// The pieces of a large batch go through the window; it is not a good one afterwards.
-			n := min(int64(len(s.buffer)), h.end()-position)
-			s.window, s.at = s.buffer[:n], position
-			s.read += n
-			if _, err := s.file.ReadAt(s.window, position); err != nil {
-				s.window = nil
-				if errors.Is(err, io.EOF) {
-					return io.ErrUnexpectedEOF
-				}
+			s.reach = len(s.buffer)
+			if err := s.load(position); err != nil {
 				return err
 			}
 		}

@@ -20,6 +20,8 @@ type segment struct {
 	offsets index
 	times   index
 	txns    int // entries in the transaction index
+	// verified is what of the file this process has looked at.
+	verified verified
 
 	// newest is the largest timestamp of all batches and the last offset of the first batch that has it; unknown in a
 	// segment that was sealed before the start, until somebody asks.

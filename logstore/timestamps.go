@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 	"io"
+	"math"
 
 	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/protocol/record"
@@ -83,6 +84,7 @@ func (l *Log) eachSpan(upTo int64, visit func(v span, file vfs.File, from, upTo 
 		more, err = visit(v, file, next, min(limit, v.next))
 		v.seg.handle.release()
 		if err != nil {
+			l.report(err)
 			return err
 		}
 		if v.last {
@@ -136,7 +138,7 @@ func (l *Log) isNewest(s *segment, n newest) (bool, error) {
 		return false, l.storageError(err)
 	}
 	defer s.handle.release()
-	h, scan, err := l.findAt(span{seg: s, size: s.size}, file, n.offset)
+	h, scan, err := l.findAt(span{seg: s, size: s.size, next: math.MaxInt64}, file, n.offset)
 	if errors.Is(err, io.EOF) {
 		return false, nil
 	}
@@ -226,11 +228,8 @@ func (l *Log) findTime(v span, file vfs.File, ts, from int64) (header, *scanner,
 
 // findAt is find for another offset than v was made for.
 func (l *Log) findAt(v span, file vfs.File, offset int64) (header, *scanner, error) {
-	v.from, v.fromKnown = 0, false
 	l.mu.Lock()
-	if entry, ok := v.seg.offsets.inTail(offsetAtMost(offset - v.seg.base)); ok {
-		v.from, v.fromKnown = int64(parseOffsetEntry(entry).position), true
-	}
+	v.startFromMemory(offset)
 	v.offsets = v.seg.offsets.view()
 	l.mu.Unlock()
 	return l.find(v, file, offset)

@@ -87,6 +87,7 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 	l.cutting = math.MaxInt64
 	interval := l.config.IndexIntervalBytes
 	s.resume(prefix)
+	s.verified.cut(position, end)
 	l.mu.Unlock()
 	err = l.deleteFiles(dropped, 0)
 	if err == nil {

@@ -18,21 +18,6 @@ import (
 // checkpoint of theirs tells of it. So a base offset is known to be wrong by overlapping a neighbour. Where nothing was
 // compacted, neighbours leave no room, and each wrong one does; only the last batch of a log has room above it.
 
-// Damage is a place in a segment where something else stands than what was written there.
-type Damage struct {
-	File     string
-	Position int64
-	Offset   int64 // the one that should come there
-	Err      error
-}
-
-func (d *Damage) Error() string {
-	return fmt.Sprintf("%s is damaged at byte %d, about offset %d: %v: the bytes are kept; restore the file from a replica or a backup, delete the records up to an offset behind it, or delete the partition",
-		d.File, d.Position, d.Offset, d.Err)
-}
-
-func (d *Damage) Unwrap() error { return d.Err }
-
 // chain is how the batches of a segment follow each other. It decides by headers alone.
 type chain struct {
 	next  int64 // no offset of the next batch is smaller
@@ -52,21 +37,32 @@ func newChain(base, below int64, epochs []epochEntry) chain {
 
 // fault is why a batch cannot stand where the chain has come to, nil if it can.
 func (c *chain) fault(h *header) error {
+	if err := c.disorder(h); err != nil || h.v2 == nil { // older formats have no epoch
+		return err
+	}
+	known := c.epochAt(h.last)
+	switch {
+	case mutant.Is(mutant.SkipContinuity), known == h.leaderEpoch:
+		return nil
+	case known >= 0:
+		return fmt.Errorf("%w: leader epoch %d, where %s says %d", record.ErrCorrupt, h.leaderEpoch, epochsName, known)
+	case h.leaderEpoch < c.epoch:
+		return fmt.Errorf("%w: leader epoch %d after %d", record.ErrCorrupt, h.leaderEpoch, c.epoch)
+	}
+	return nil
+}
+
+// disorder is fault, by offsets alone.
+func (c *chain) disorder(h *header) error {
 	switch {
 	case mutant.Is(mutant.SkipContinuity):
 		return nil
-	case h.base < c.next:
+	case h.base < c.next && !c.unanchored:
 		return fmt.Errorf("%w: offset %d does not follow %d", record.ErrCorrupt, h.base, c.next-1)
-	case h.last >= c.below || h.last-c.base > math.MaxInt32:
-		return fmt.Errorf("%w: offsets up to %d, where %d is beyond the segment", record.ErrCorrupt, h.last, c.below)
-	case h.v2 == nil: // older formats have no epoch
-		return nil
-	}
-	if known := c.epochAt(h.last); known >= 0 && h.leaderEpoch != known {
-		return fmt.Errorf("%w: leader epoch %d, where %s says %d", record.ErrCorrupt, h.leaderEpoch, epochsName, known)
-	}
-	if h.leaderEpoch < c.epoch {
-		return fmt.Errorf("%w: leader epoch %d after %d", record.ErrCorrupt, h.leaderEpoch, c.epoch)
+	case h.base < c.base || h.last-c.base > math.MaxInt32:
+		return fmt.Errorf("%w: offsets %d to %d in a segment that begins at %d", record.ErrCorrupt, h.base, h.last, c.base)
+	case h.last >= c.below:
+		return fmt.Errorf("%w: offsets up to %d, where the segment ends before %d", record.ErrCorrupt, h.last, c.below)
 	}
 	return nil
 }
@@ -115,13 +111,10 @@ func (v *verifier) batch() (header, error) {
 		err = v.scan.checkCRC(&h)
 	}
 	if err == nil {
-		err = v.follow(&h)
+		err = v.scan.follow(&v.chain, &h)
 	}
 	return h, err
 }
-
-// follow is batch for one whose checksum is known to be right.
-func (v *verifier) follow(h *header) error { return v.scan.follow(&v.chain, h) }
 
 // follow moves the scanner and the chain behind the batch at next, unless it cannot stand there.
 func (s *scanner) follow(c *chain, h *header) error {

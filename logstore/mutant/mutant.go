@@ -30,6 +30,8 @@ const (
 	IgnoreReserve Name = "ignore-reserve"
 	// SkipContinuity takes every batch to follow the one before it.
 	SkipContinuity Name = "skip-continuity"
+	// SkipFirstFetch shows batches that nobody has looked at.
+	SkipFirstFetch Name = "skip-first-fetch"
 )
 
 // Mutant says what is broken, and which test of which package must fail.
