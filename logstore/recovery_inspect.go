@@ -334,6 +334,11 @@ func (f *facts) chainOf(i int) chain {
 	known.truncateFromEnd(f.promised())
 	c := newChain(f.segments[i].base, below, append(known.entries, epochEntry{record.NoLeaderEpoch, f.promised()}))
 	c.next = f.segments[i].next
+	for _, before := range f.segments[:i] {
+		for _, e := range before.epochs {
+			c.epoch = max(c.epoch, e.epoch)
+		}
+	}
 	return c
 }
 

@@ -112,11 +112,8 @@ func (l *Log) verify(v span, scan *scanner, start, end, next int64) (goodEnd, go
 			goodEnd, goodNext = scan.next, c.next
 			continue
 		}
-		if isDamage(err) {
-			err = l.damageAt(v.seg, scan.next, c.next, err)
-		}
 		if goodEnd == start {
-			return start, next, err
+			return start, next, l.storageError(l.damageAt(v.seg, scan.next, c.next, err))
 		}
 		break // the next reader comes upon it
 	}

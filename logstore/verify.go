@@ -79,8 +79,23 @@ func (c *chain) epochAt(offset int64) int32 {
 	return c.epochs[0].epoch
 }
 
-// hasRoom tells whether a good-looking batch may have been moved up: only the one after it can tell.
-func (c *chain) hasRoom(h *header) bool { return c.unanchored || h.base > c.next }
+// unsure tells whether a good-looking batch may have been moved up, by offset or by epoch: only the one after it can tell.
+func (c *chain) unsure(h *header) bool {
+	return c.unanchored || h.base > c.next || h.v2 != nil && h.leaderEpoch > c.epoch && c.epochAt(h.last) < 0
+}
+
+// outlier is fault for a batch of which chain is unsure, by what stands after it.
+func (c *chain) outlier(h, after *header) error {
+	switch {
+	case mutant.Is(mutant.SkipContinuity):
+		return nil
+	case after.base <= h.last:
+		return fmt.Errorf("%w: offsets %d to %d, where the next batch begins at %d", record.ErrCorrupt, h.base, h.last, after.base)
+	case h.v2 != nil && after.v2 != nil && after.leaderEpoch < h.leaderEpoch && after.leaderEpoch >= c.epoch && c.epochAt(h.last) < 0:
+		return fmt.Errorf("%w: leader epoch %d between %d and %d", record.ErrCorrupt, h.leaderEpoch, c.epoch, after.leaderEpoch)
+	}
+	return nil
+}
 
 // take goes on behind a batch.
 func (c *chain) take(h *header) {
@@ -121,13 +136,13 @@ func (s *scanner) follow(c *chain, h *header) error {
 	if err := c.fault(h); err != nil {
 		return err
 	}
-	if c.hasRoom(h) {
-		after, err := s.ahead(h)
+	if c.unsure(h) {
+		after, ok, err := s.ahead(h)
+		if err == nil && ok {
+			err = c.outlier(h, &after)
+		}
 		if err != nil {
 			return err
-		}
-		if after >= 0 && after <= h.last && !mutant.Is(mutant.SkipContinuity) {
-			return fmt.Errorf("%w: offsets %d to %d, where the next batch begins at %d", record.ErrCorrupt, h.base, h.last, after)
 		}
 	}
 	c.take(h)
@@ -135,10 +150,10 @@ func (s *scanner) follow(c *chain, h *header) error {
 	return nil
 }
 
-// ahead is the base offset of the batch behind h, -1 if none can be seen there. It is for another look to judge that one.
-func (s *scanner) ahead(h *header) (int64, error) {
+// ahead is the header behind the batch h, if one can be seen there: it is for another look to judge that one.
+func (s *scanner) ahead(h *header) (after header, ok bool, err error) {
 	if h.end() >= s.limit {
-		return -1, nil
+		return after, false, nil
 	}
 	if h.v2 != nil && s.holds(h.position, record.HeaderBytes) {
 		copy(s.head[:], h.v2) // the window may move
@@ -146,12 +161,12 @@ func (s *scanner) ahead(h *header) (int64, error) {
 	}
 	at := s.next
 	s.next = h.end()
-	after, err := s.peek()
+	after, err = s.peek()
 	s.next = at
 	if isDamage(err) {
-		return -1, nil
+		return after, false, nil
 	}
-	return after.base, err
+	return after, err == nil, err
 }
 
 // isDamage tells bytes that are not a batch from a disk that does not answer.

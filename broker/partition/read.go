@@ -100,7 +100,7 @@ func (p *Partition) view(a Access) (view, error) {
 
 // Read returns records by reference.
 //
-// Errors: OffsetOutOfRange, FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderForPartition, KafkaStorageError.
+// Errors: OffsetOutOfRange, FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderForPartition, CorruptMessage, KafkaStorageError.
 func (p *Partition) Read(r ReadRequest) (ReadResult, error) {
 	v, err := p.view(r.Access)
 	if err == nil && r.Reader == Follower {

@@ -55,4 +55,5 @@ var All = []Mutant{
 	{SkipTxnIndexSync, "aborted records are shown to read_committed consumers after a power cut", "logstore", "TestCrashAtEveryOperation"},
 	{SkipSnapshotCRC, "a torn snapshot is believed", "logstore", "TestSnapshotRoundTripAndDamage"},
 	{IgnoreReserve, "clients fill the disk up", "logstore", "TestFullDiskAndBack"},
+	{SkipFirstFetch, "batches are shown that nobody has looked at", "logstore", "TestFlipsAreFound"},
 }
