@@ -89,7 +89,7 @@ func (c *chain) outlier(h, after *header) error {
 	switch {
 	case mutant.Is(mutant.SkipContinuity):
 		return nil
-	case after.base <= h.last:
+	case after.base <= h.last && (c.unanchored || h.base > c.next):
 		return fmt.Errorf("%w: offsets %d to %d, where the next batch begins at %d", record.ErrCorrupt, h.base, h.last, after.base)
 	case h.v2 != nil && after.v2 != nil && after.leaderEpoch < h.leaderEpoch && after.leaderEpoch >= c.epoch && c.epochAt(h.last) < 0:
 		return fmt.Errorf("%w: leader epoch %d between %d and %d", record.ErrCorrupt, h.leaderEpoch, c.epoch, after.leaderEpoch)
