@@ -22,6 +22,9 @@ func (b *Broker) storeEvents() logstore.Events {
 		Recovered: func(tp logstore.TopicPartition, recoveryPoint, end, bytes int64) {
 			b.log.Debug("recovered", at(tp), "recoveryPoint", recoveryPoint, "end", end, "bytesRead", bytes)
 		},
+		Decided: func(tp logstore.TopicPartition, file, row, do, why string) {
+			b.log.Warn("found at the start", "file", file, "row", row, "do", do, "why", why, at(tp))
+		},
 		Truncated: func(tp logstore.TopicPartition, end, bytes int64, why string) {
 			m.cut.Add(float64(bytes))
 			level := slog.LevelWarn

@@ -99,8 +99,8 @@ func (c *checkpointer) write(logs []*Log) error {
 	defer c.writing.Unlock()
 	var errs []error
 	for _, l := range logs {
-		if l.Err() != nil {
-			continue // offline or deleted
+		if l.Err() != nil || l.nameless.Load() {
+			continue // offline or deleted; or nothing may count on the log before it is known whose it is
 		}
 		point, err := l.settle()
 		if err != nil {

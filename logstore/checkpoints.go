@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -40,8 +39,10 @@ func parseCheckpoint(data []byte, line func(fields []string) error) error {
 		return errors.New("the last line is cut off")
 	}
 	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
-	if version := strings.TrimSpace(lines[0]); version != strconv.Itoa(checkpointVersion) {
-		return fmt.Errorf("version %q, of which only %d is known", version, checkpointVersion)
+	if version, err := strconv.ParseInt(strings.TrimSpace(lines[0]), 10, 64); err != nil {
+		return fmt.Errorf("version %q is not a number", lines[0])
+	} else if version != checkpointVersion {
+		return versionError(version, checkpointVersion)
 	}
 	if len(lines) < 2 {
 		return errors.New("the number of entries is missing")
@@ -58,25 +59,7 @@ func parseCheckpoint(data []byte, line func(fields []string) error) error {
 	return nil
 }
 
-// errBadCheckpoint is the error for a checkpoint that is there and is not one.
-var errBadCheckpoint = errors.New("damaged checkpoint")
-
-// readOffsets reads an offset checkpoint, nil if there is none.
-func readOffsets(fsys vfs.FS, name string) (map[TopicPartition]int64, error) {
-	data, err := readFile(fsys, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	offsets, err := parseOffsets(data)
-	if err != nil {
-		return nil, fmt.Errorf("%w %s: %w", errBadCheckpoint, name, err)
-	}
-	return offsets, nil
-}
-
+// parseOffsets reads an offset checkpoint.
 func parseOffsets(data []byte) (map[TopicPartition]int64, error) {
 	offsets := map[TopicPartition]int64{}
 	return offsets, parseCheckpoint(data, func(fields []string) error {
@@ -120,6 +103,8 @@ func compareTopicPartitions(a, b TopicPartition) int {
 	return int(a.Partition) - int(b.Partition)
 }
 
+const partitionMetadataVersion = 0
+
 // encodePartitionMetadata is the content of partition.metadata.
 func encodePartitionMetadata(topicID [16]byte) []byte {
 	return []byte("version: 0\ntopic_id: " + idText(topicID))
@@ -136,8 +121,10 @@ func parsePartitionMetadata(data []byte) (topicID [16]byte, err error) {
 			id = strings.TrimSpace(value)
 		}
 	}
-	if version != "0" {
-		return topicID, fmt.Errorf("version %q, of which only 0 is known", version)
+	if n, err := strconv.ParseInt(version, 10, 64); err != nil {
+		return topicID, fmt.Errorf("version %q is not a number", version)
+	} else if n != partitionMetadataVersion {
+		return topicID, versionError(n, partitionMetadataVersion)
 	}
 	return parseID(id)
 }

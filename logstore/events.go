@@ -9,6 +9,9 @@ type Events struct {
 	Opened func(dir string, logs int, clean bool, took time.Duration)
 	// Created: a partition's directory was made.
 	Created func(tp TopicPartition, topicID [16]byte)
+	// Decided: a start found something that is not the ordinary course of things. row is one of RECOVERY.md's, do what
+	// is done. tp is empty for files of the data directory itself.
+	Decided func(tp TopicPartition, file, row, do, why string)
 	// Recovered: a log that was not closed cleanly was read above its recovery point. bytes is how much was read.
 	Recovered func(tp TopicPartition, recoveryPoint, end, bytes int64)
 	// Truncated: records at or above end were cut off, and why: a torn tail at start, or a leader that has others.

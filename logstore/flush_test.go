@@ -176,8 +176,8 @@ func TestPageCacheMode(t *testing.T) {
 		if got := cut(); got != 1 {
 			t.Errorf("%d records on disk", got)
 		}
-		if points, err := readOffsets(mem, "data/"+recoveryPointName); err != nil || points[testTopic] != 1 {
-			t.Errorf("recovery points %v, %v", points, err)
+		if found, err := inspectRoot(mem, "data"); err != nil || found.known.points[testTopic] != 1 {
+			t.Errorf("recovery points %v, %v", found.known.points, err)
 		}
 		closeStore(t, s)
 	})

@@ -29,7 +29,9 @@ type Log struct {
 	highWatermark          atomic.Int64
 	txns                   *transactions
 	offline                atomic.Pointer[offlineError]
-	onFlushed              atomic.Pointer[func(flushed int64, err error)]
+	// nameless: a crash took partition.metadata before it was durable, and Create has not given it again yet.
+	nameless  atomic.Bool
+	onFlushed atomic.Pointer[func(flushed int64, err error)]
 
 	// appendMu makes changes one after the other: appends, rolls, truncation, deletion of segments. It is held over
 	// writes to the page cache, never over a sync, but for truncation.

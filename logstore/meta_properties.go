@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
-
-	"github.com/ottla/ottla/logstore/vfs"
 )
 
 // metaProperties says whose directory this is: meta.properties, Kafka's version 1, a Java properties file.
@@ -18,31 +15,20 @@ type metaProperties struct {
 	directoryID [16]byte
 }
 
-const metaVersion = "1"
-
-// readMetaProperties reads the file; ok is false if there is none.
-func readMetaProperties(fsys vfs.FS, name string) (m metaProperties, ok bool, err error) {
-	data, err := readFile(fsys, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, false, nil
-	}
-	if err == nil {
-		m, err = parseMetaProperties(data)
-	}
-	if err != nil {
-		return m, false, fmt.Errorf("%s: %w", name, err)
-	}
-	return m, true, nil
-}
+const metaVersion = 1
 
 func parseMetaProperties(data []byte) (m metaProperties, err error) {
 	p := parseProperties(data)
 	switch p["version"] {
-	case metaVersion:
+	case strconv.Itoa(metaVersion):
 	case "", "0":
 		return m, errors.New("version 0, a directory of ZooKeeper times; let Kafka 3.x migrate it to KRaft first")
 	default:
-		return m, fmt.Errorf("version %s, of which only %s is known: the directory belongs to newer software", p["version"], metaVersion)
+		version, err := strconv.ParseInt(p["version"], 10, 64)
+		if err != nil {
+			return m, fmt.Errorf("version %q is not a number", p["version"])
+		}
+		return m, versionError(version, metaVersion)
 	}
 	if m.clusterID = p["cluster.id"]; m.clusterID == "" {
 		return m, errors.New("cluster.id is missing")
@@ -78,19 +64,19 @@ func parseProperties(data []byte) map[string]string {
 }
 
 func (m metaProperties) encode() []byte {
-	return fmt.Appendf(nil, "#\ncluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=%s\n",
+	return fmt.Appendf(nil, "#\ncluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=%d\n",
 		m.clusterID, idText(m.directoryID), m.nodeID, metaVersion)
 }
 
-// checkIdentity compares what the directory says with what the process was told.
-func (m metaProperties) checkIdentity(name, clusterID string, nodeID int32) error {
+// ownedBy compares what the directory says with what the process was told.
+func (m metaProperties) ownedBy(name, clusterID string, nodeID int32) (owner string, err error) {
 	if clusterID != "" && clusterID != m.clusterID {
-		return refuse("%s belongs to cluster %s, and this node is configured for cluster %s: give it the right directory or the right cluster id; nothing was changed",
+		return ofOtherCluster, fmt.Errorf("%s belongs to cluster %s, and this node is configured for cluster %s: give it the right directory or the right cluster id; nothing was changed",
 			name, m.clusterID, clusterID)
 	}
 	if nodeID != m.nodeID {
-		return refuse("%s belongs to node %d of cluster %s, and this is node %d: give it the right directory or the right node id; nothing was changed",
+		return ofOtherNode, fmt.Errorf("%s belongs to node %d of cluster %s, and this is node %d: give it the right directory or the right node id; nothing was changed",
 			name, m.nodeID, m.clusterID, nodeID)
 	}
-	return nil
+	return ofUs, nil
 }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
-	"strings"
 
 	"github.com/ottla/ottla/logstore/vfs"
 )
@@ -52,26 +51,21 @@ func take(dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// look lists the directory and reads meta.properties.
+// look inspects the directory itself, and refuses what is to be refused.
 func (s *Store) look(o Options) (err error) {
-	if s.found, err = s.listRoot(); err != nil {
+	if s.found, err = inspectRoot(s.fs, s.dir); err != nil {
+		return fmt.Errorf("data directory %s: %w", s.dir, err)
+	}
+	s.meta, s.known = s.found.meta, s.found.metaIs.is == isGood
+	p := decideRoot(s.found, o.ClusterID, o.NodeID)
+	if p.refuse == nil {
+		return nil
+	}
+	err = fmt.Errorf("data directory %s: %w", s.dir, p.refuse)
+	if isDiskTrouble(err) {
 		return err
 	}
-	name := join(s.dir, metaName)
-	if s.meta, s.known, err = readMetaProperties(s.fs, name); err != nil {
-		err = fmt.Errorf("%w; nothing was changed", err)
-		if isDiskTrouble(err) {
-			return err
-		}
-		return refusal{err}
-	}
-	switch n := len(s.found.partitions); {
-	case s.known:
-		return s.meta.checkIdentity(name, o.ClusterID, o.NodeID)
-	case n > 0:
-		return refuse("%s is missing, and there are %d partitions in the directory: restore it, or choose an empty directory; nothing was changed", name, n)
-	}
-	return nil
+	return refusal{err}
 }
 
 // start recovers what look has found.
@@ -107,47 +101,62 @@ func makeDir(fsys vfs.FS, dir string) error {
 
 func (s *Store) open(o Options) error {
 	found := s.found
-	s.found, s.futures = root{}, found.futures
-	if err := s.identify(o); err != nil {
-		return err
+	s.found, s.futures = rootFacts{}, found.futures
+	p := decideRoot(found, o.ClusterID, o.NodeID)
+	if err := s.applyRoot(found, p, o); err != nil {
+		return fmt.Errorf("data directory %s: %w", s.dir, err)
 	}
-	known, err := s.readCheckpoints()
-	if err != nil {
-		return err
-	}
-	if s.clean, err = s.takeMarker(); err != nil {
-		return err
-	}
-	if !s.clean { // what a killed process wrote is believed now, and shown: a power cut must not take it back
-		if err := s.syncRoot(); err != nil {
-			return err
+	return inParallel(s.each(), 2*runtime.GOMAXPROCS(0), func(l *Log) error {
+		if err := l.load(found.known); err != nil {
+			_ = l.fail("recovery", err) // this partition only
 		}
+		return nil
+	})
+}
+
+// applyRoot does what was decided about the data directory itself, and lists the logs.
+func (s *Store) applyRoot(found rootFacts, p rootPlan, o Options) error {
+	if err := s.identify(found.meta, p.meta, o); err != nil {
+		return err
+	}
+	for _, f := range p.files {
+		name := join(s.dir, f.name)
+		s.decided(TopicPartition{}, name, f)
+		switch f.row.label {
+		case "foreign", "stray-log":
+			s.foreign(name)
+		case "checkpoint-damaged":
+			s.failed("reading a checkpoint, which is done without", fmt.Errorf("%s: %w", name, f.err))
+		case "deleted-log":
+			s.timers.after(0, func() { s.removeDir(name) })
+		case "clean", "marker-not-believed": // nobody will think so again
+			if err := s.fs.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	s.clean = p.clean
+	// What a killed process wrote is believed now, and shown: a power cut must not take it back.
+	if err := s.syncRoot(); err != nil {
+		return err
 	}
 	for _, tp := range found.partitions {
 		s.logs[tp] = s.newLog(tp)
-		if point, ok := known.points[tp]; ok {
+		if point, ok := found.known.points[tp]; ok {
 			s.checkpoints.points[tp] = point
 		}
-		if cleaned, ok := known.cleaned[tp]; ok {
+		if cleaned, ok := found.known.cleaned[tp]; ok {
 			s.checkpoints.cleaned[tp] = cleaned
 		}
 	}
-	for _, named := range []map[TopicPartition]int64{known.points, known.starts, known.cleaned} {
+	for _, named := range []map[TopicPartition]int64{found.known.points, found.known.starts, found.known.cleaned} {
 		for tp := range named {
 			if s.logs[tp] == nil {
 				s.checkpoints.gone[tp] = true
 			}
 		}
 	}
-	for _, dir := range found.deleted {
-		s.timers.after(0, func() { s.removeDir(dir) })
-	}
-	return inParallel(s.each(), 2*runtime.GOMAXPROCS(0), func(l *Log) error {
-		if err := l.load(known); err != nil {
-			_ = l.fail("recovery", err) // this partition only
-		}
-		return nil
-	})
+	return nil
 }
 
 // load brings one log from its files into memory.
@@ -157,24 +166,19 @@ func (l *Log) load(known checkpoints) error {
 		return err
 	}
 	f, err := l.store.inspect(l, known)
-	for _, name := range f.foreign {
-		l.store.foreign(join(l.dir, name))
-	}
-	p := decide(f)
 	if err == nil {
-		err = p.offline
-	}
-	if err == nil {
-		err = l.apply(f, p)
+		p := decide(f)
+		if err = p.offline; err == nil {
+			err = l.apply(f, p)
+		}
+		if r := l.store.events.Recovered; err == nil && r != nil && !f.clean {
+			r(l.tp, max(f.point, 0), p.end, f.read)
+		}
 	}
 	if err != nil {
 		l.keepOffline(f)
-		return err
 	}
-	if r := l.store.events.Recovered; r != nil && !f.clean {
-		r(l.tp, max(f.point, 0), p.end, f.read)
-	}
-	return nil
+	return err
 }
 
 // keepOffline remembers what the checkpoints say of a log that is not used, so that they go on saying it.
@@ -185,121 +189,44 @@ func (l *Log) keepOffline(f facts) {
 	l.segments = nil
 }
 
-// root is what a data directory holds.
-type root struct {
-	partitions []TopicPartition
-	deleted    []string
-	futures    []future
-}
-
-// future is the directory of a copy that a move from another directory began.
-type future struct {
-	tp  TopicPartition
-	dir string
-}
-
-// listRoot sorts the directory's names. What is not known is left alone.
-func (s *Store) listRoot() (found root, err error) {
-	entries, err := s.fs.ReadDir(s.dir)
-	if err != nil {
-		return found, fmt.Errorf("data directory %s: %w", s.dir, err)
-	}
-	for _, e := range entries {
-		name := e.Name()
-		tp, isPartition := parsePartitionDir(name)
-		switch {
-		case e.IsDir() && strings.HasSuffix(name, deleteSuffix) && strings.Contains(name, "."):
-			found.deleted = append(found.deleted, join(s.dir, name))
-		case e.IsDir() && strings.HasSuffix(name, futureSuffix):
-			if tp, ok := parseFutureDir(name); ok {
-				found.futures = append(found.futures, future{tp, join(s.dir, name)})
-			} else {
-				s.foreign(join(s.dir, name))
-			}
-		case e.IsDir() && isPartition:
-			found.partitions = append(found.partitions, tp)
-		case ownName(strings.TrimSuffix(name, tmpExt)):
-		default:
-			s.foreign(join(s.dir, name))
-		}
-	}
-	return found, nil
-}
-
-func ownName(name string) bool {
-	switch name {
-	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName, cleanerName, probeName:
-		return true
-	}
-	return false
-}
-
 func (s *Store) foreign(path string) {
 	if f := s.events.Foreign; f != nil {
 		f(path)
 	}
 }
 
-// identify makes meta.properties where look has found none, or none with a directory id.
-func (s *Store) identify(o Options) error {
-	if s.known && s.meta.directoryID != [16]byte{} {
+// identify takes over meta.properties, or makes it.
+func (s *Store) identify(m metaProperties, meta *row, o Options) error {
+	if meta.do == doKeep {
+		s.meta = m
 		return nil
 	}
-	if s.known {
-		s.meta.directoryID = newID()
-	} else {
-		s.meta = metaProperties{o.ClusterID, o.NodeID, newID()}
-		if s.meta.clusterID == "" {
-			s.meta.clusterID = idText(newID())
+	if meta.label == "meta-new" {
+		m = metaProperties{clusterID: o.ClusterID, nodeID: o.NodeID}
+		if m.clusterID == "" {
+			m.clusterID = idText(newID())
 		}
 		if err := s.checkpoints.writePoints(); err != nil { // see checkpoints.noPoints
 			return err
 		}
 	}
-	if err := replaceFile(s.fs, join(s.dir, metaName), s.meta.encode()); err != nil {
+	m.directoryID = newID()
+	s.meta = m
+	if err := replaceFile(s.fs, join(s.dir, metaName), m.encode()); err != nil {
 		return err
 	}
 	return s.syncRoot()
 }
 
-// checkpoints are what the files of offsets in the data directory say of every log.
-type checkpoints struct {
-	points, starts, marks map[TopicPartition]int64
-	// noPoints: the recovery points could not be read. A log without one is then not simply a new one.
-	noPoints bool
-	// cleaned is how far each log is compacted: below it, a hole between offsets is what Kafka's compaction leaves.
-	cleaned map[TopicPartition]int64
-}
-
-// readCheckpoints reads them. Each is a shortcut: if it is missing or damaged, logs are read as a whole. A disk that
-// does not answer is another matter.
-func (s *Store) readCheckpoints() (c checkpoints, err error) {
-	for name, into := range map[string]*map[TopicPartition]int64{
-		recoveryPointName: &c.points, logStartName: &c.starts, highWatermarkName: &c.marks, cleanerName: &c.cleaned,
-	} {
-		offsets, err := readOffsets(s.fs, join(s.dir, name))
-		if errors.Is(err, errBadCheckpoint) {
-			s.failed("reading a checkpoint, which is done without", err)
-		} else if err != nil {
-			return c, fmt.Errorf("data directory %s: %w", s.dir, err)
-		}
-		*into = offsets
+// decided tells of what is not the ordinary course of things.
+func (s *Store) decided(tp TopicPartition, name string, p filePlan) {
+	f := s.events.Decided
+	if f == nil || p.row.quiet {
+		return
 	}
-	c.noPoints = c.points == nil
-	return c, nil
-}
-
-// takeMarker tells whether the directory was closed cleanly, and makes sure that nobody will think so again.
-func (s *Store) takeMarker() (clean bool, err error) {
-	name := join(s.dir, cleanShutdownName)
-	if _, err := s.fs.Stat(name); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, nil
-		}
-		return false, err
+	why := p.row.says
+	if p.err != nil {
+		why = p.err.Error()
 	}
-	if err := s.fs.Remove(name); err != nil {
-		return false, err
-	}
-	return true, s.syncRoot()
+	f(tp, name, p.row.label, string(p.row.do), why)
 }

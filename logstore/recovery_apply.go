@@ -11,30 +11,19 @@ import (
 
 // apply does what was decided and brings the log into memory. Every step may be done again after a crash.
 func (l *Log) apply(f facts, p plan) error {
-	fs := l.store.fs
-	for _, name := range slices.Concat(f.temporary, f.orphans) {
-		if err := removeFile(fs, join(f.dir, name)); err != nil {
-			return err
-		}
-	}
-	for _, name := range f.damaged {
-		l.indexRebuilt(name, "a crash left it unfinished, or it was damaged")
-		if err := removeFile(fs, name); err != nil {
-			return err
-		}
+	if err := l.applyFiles(p); err != nil {
+		return err
 	}
 	l.topicID, l.epochs = f.topicID, f.epochs
+	l.nameless.Store(p.file(partitionName).row.do == doWithout)
 	l.newborn = !f.clean && f.point <= 0 // perhaps nothing of it was ever synced
 	l.logStart.Store(p.start)
 	l.end.Store(p.end)
-	if p.restart {
+	if p.row.do == doRestart {
 		if err := l.applyRestart(f, p); err != nil {
 			return err
 		}
 	} else if err := l.applyKeep(f, p); err != nil {
-		return err
-	}
-	if err := l.applySnapshots(f, p); err != nil {
 		return err
 	}
 	if err := l.applyEpochs(f, p); err != nil {
@@ -50,13 +39,37 @@ func (l *Log) apply(f facts, p plan) error {
 	}
 	l.highWatermark.Store(min(max(f.highWatermark, p.start), p.end))
 	l.txns.replicatedTo(l.highWatermark.Load())
-	return l.makeDurable(durable, f.syncFailed)
+	return l.makeDurable(durable, f.syncFailed.there())
+}
+
+// applyFiles removes what is to be removed beside the segments, and tells of what is not the ordinary course of things.
+func (l *Log) applyFiles(p plan) error {
+	l.snapshotAt = -1
+	for _, file := range p.files {
+		name := join(l.dir, file.name)
+		l.store.decided(l.tp, name, file)
+		switch {
+		case file.row.label == "snapshot" || file.row.label == "snapshot-newest":
+			at, _, _ := parseSegmentName(file.name)
+			l.snapshotAt = max(l.snapshotAt, at)
+		case file.row.label == "snapshot-damaged":
+			l.indexRebuilt(name, "a crash left it unfinished, or it was damaged")
+		case file.row.label == "foreign-in-log":
+			l.store.foreign(name)
+		}
+		if file.row.do == doRemove && file.row.label != "txnindex-orphan" { // that one goes with its segment
+			if err := removeFile(l.store.fs, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // applyProducers takes over the producers' state that inspect came to, and writes the transaction indexes that go with
 // it: entries at or above durable may not have reached the disk.
 func (l *Log) applyProducers(f facts, p plan, durable int64) error {
-	if p.restart {
+	if p.row.do == doRestart {
 		return l.restartProducers(p.start)
 	}
 	if f.producers == nil || f.producers.end > p.end {
@@ -81,7 +94,7 @@ func (l *Log) applyProducers(f facts, p plan, durable int64) error {
 // restartProducers is for a log whose records are all gone: what an older snapshot says of a producer is not its newest
 // batch, which its next one will follow.
 func (l *Log) restartProducers(at int64) error {
-	state, txns, _, err := l.loadSnapshot(at, at)
+	state, txns, err := l.loadSnapshot(at, at)
 	if err != nil {
 		return err
 	}
@@ -169,27 +182,10 @@ func (l *Log) removeSegments(segments []segmentFacts) error {
 	return nil
 }
 
-// applySnapshots removes producer snapshots that lie beyond the log, and those between segments but for the newest.
-func (l *Log) applySnapshots(f facts, p plan) error {
-	l.snapshotAt = -1
-	for _, offset := range slices.Backward(f.snapshots) {
-		i := l.segmentAt(offset)
-		atBase := i >= 0 && l.segments[i].base == offset
-		if offset <= p.end && (atBase || l.snapshotAt < 0) {
-			l.snapshotAt = max(l.snapshotAt, offset)
-			continue
-		}
-		if err := removeFile(l.store.fs, join(l.dir, segmentName(offset, snapshotExt))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // applyEpochs brings the leader epochs in line with the log: those of batches above the recovery point may not have
-// reached the file. If the file cannot be read they are all found in the batches.
+// reached the file. If the file is lost they are all found in the batches.
 func (l *Log) applyEpochs(f facts, p plan) error {
-	if f.epochsErr != nil {
+	if file := p.file(epochsName); file.row.do == doRebuild {
 		l.epochs = leaderEpochs{dirty: true}
 		for _, s := range l.segments {
 			if err := l.walk(s, 0, s.size, func(h header) error {
@@ -201,7 +197,7 @@ func (l *Log) applyEpochs(f facts, p plan) error {
 				return err
 			}
 		}
-		l.indexRebuilt(join(l.dir, epochsName), f.epochsErr.Error())
+		l.indexRebuilt(join(l.dir, epochsName), file.row.label)
 	}
 	l.epochs.truncateFromEnd(f.verifiedFrom()) // from there on the batches have the say
 	for _, sf := range f.segments[:min(p.keep, len(f.segments))] {
@@ -220,7 +216,7 @@ func (l *Log) applyEpochs(f facts, p plan) error {
 // batch after it. Transactions aborted at or above durable are written to the transaction indexes again. The caller
 // holds appendMu, or is the only one who knows the log.
 func (l *Log) loadProducers(end, durable int64) error {
-	state, txns, _, err := l.loadSnapshot(l.segments[0].base, min(end, durable))
+	state, txns, err := l.loadSnapshot(l.segments[0].base, min(end, durable))
 	if err != nil {
 		return err
 	}
@@ -274,29 +270,26 @@ func replayBatch(file io.ReaderAt, h header, state *producerState, txns *transac
 	return ended, isEnd, nil
 }
 
-// loadSnapshot is the state of the newest good snapshot up to an offset, and the names of damaged ones that are newer;
-// without one, nothing at the log's first offset.
-func (l *Log) loadSnapshot(first, upTo int64) (state *producerState, txns *transactions, damaged []string, err error) {
+// loadSnapshot is the state of the newest good snapshot up to an offset; without one, nothing at the log's first offset.
+func (l *Log) loadSnapshot(first, upTo int64) (state *producerState, txns *transactions, err error) {
 	entries, err := l.store.fs.ReadDir(l.dir)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	for _, e := range slices.Backward(entries) {
 		offset, ext, ok := parseSegmentName(e.Name())
 		if !ok || ext != snapshotExt || offset > upTo {
 			continue
 		}
-		name := join(l.dir, e.Name())
-		data, err := readFile(l.store.fs, name)
+		data, err := readFile(l.store.fs, join(l.dir, e.Name()))
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, nil, err
 		}
 		if state, txns, err = parseSnapshot(data, offset); err == nil {
-			return state, txns, damaged, nil
+			return state, txns, nil
 		}
-		damaged = append(damaged, name)
 	}
-	return newProducerState(first), newTransactions(), damaged, nil
+	return newProducerState(first), newTransactions(), nil
 }
 
 // cutTxnIndexes takes entries at or above durable out of the transaction indexes; the replay writes them again.

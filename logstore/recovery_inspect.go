@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"slices"
 	"sort"
@@ -25,29 +24,34 @@ type facts struct {
 	clean bool
 	// What the checkpoints say; -1 if they do not.
 	point, logStart, highWatermark int64
+	// noPoints: there is no telling up to where records were promised.
+	noPoints bool
 	// cleaned: below it offsets may be missing between segments, because of compaction.
 	cleaned int64
 
-	topicID    [16]byte
-	topicIDErr error
+	topicID   [16]byte
+	topicIDIs fileFacts
 
-	temporary  []string // names that their maker would have removed
-	swaps      []string // a compaction of Kafka's was interrupted
-	foreign    []string
-	orphans    []string // index files without a segment
-	snapshots  []int64  // offsets, ascending
-	syncFailed bool     // syncFailedName is there
+	names      []namedFacts // of files that are not a segment's
+	orphans    []string     // index files without a segment
+	snapshots  []snapshotFacts
+	syncFailed syncFailure
 	segments   []segmentFacts
 
-	epochs    leaderEpochs // of the file
-	epochsErr error
+	epochs   leaderEpochs // of the file
+	epochsIs fileFacts
 
 	// producers is the state after the last good batch, with its open transactions.
 	producers *producerState
 	txns      *transactions
-	damaged   []string // snapshots that are not what was written
 
 	read int64 // bytes
+}
+
+// snapshotFacts is a producer snapshot. Only as many are read as it takes to find a good one.
+type snapshotFacts struct {
+	offset int64
+	is     fileFacts
 }
 
 // segmentFacts is a segment as its files are. Those that lie wholly below the recovery point are not looked into.
@@ -55,13 +59,17 @@ type segmentFacts struct {
 	base      int64
 	bytes     int64
 	txnBytes  int64
+	txnIs     fileFacts
 	looked    bool
 	seg       *segment // as far as its batches are good, if looked into
 	prefix    indexPrefix
 	next      int64 // offset after the last good batch
 	bad       error // what follows the last good batch, if anything does
+	badHole   bool  // ... which is the next segment, too late
 	badBelow  bool  // ... and lies below the recovery point
 	badOffset int64 // an offset that the bad bytes may have held
+	badAt     int64 // where in the file
+	goodAfter bool  // good batches follow; only looked for if the recovery point is not known
 	epochs    []epochEntry
 	aborted   []AbortedTxn // by markers that are looked at as a whole
 	// indexesDiffer: the files do not say what the batches do. Of a sealed segment; the last one's are resumed.
@@ -71,28 +79,30 @@ type segmentFacts struct {
 // inspect looks at a partition's directory.
 func (s *Store) inspect(l *Log, known checkpoints) (f facts, err error) {
 	f = facts{
-		tp: l.tp, dir: l.dir, clean: s.clean,
+		tp: l.tp, dir: l.dir,
 		point:         offsetOf(known.points, l.tp),
 		logStart:      offsetOf(known.starts, l.tp),
 		highWatermark: offsetOf(known.marks, l.tp),
 		cleaned:       offsetOf(known.cleaned, l.tp),
+		noPoints:      known.noPoints,
 	}
+	// Who closed the directory would have said how far this log goes: it came here since, and proves nothing.
+	f.clean = s.clean && (known.noPoints || f.point >= 0)
 	if known.noPoints {
 		f.cleaned = math.MaxInt64
 	}
 	if err := s.list(&f); err != nil {
 		return f, err
 	}
-	if data, err := readFile(s.fs, join(f.dir, partitionName)); err == nil && len(bytes.Trim(data, "\x00")) > 0 {
-		f.topicID, f.topicIDErr = parsePartitionMetadata(data)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		f.topicIDErr = err
-	}
-	if data, err := readFile(s.fs, join(f.dir, epochsName)); err == nil {
-		f.epochs, f.epochsErr = parseLeaderEpochs(data)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		f.epochsErr = err
-	}
+	f.topicIDIs = readSmall(s.fs, join(f.dir, partitionName), func(data []byte) (err error) {
+		f.topicID, err = parsePartitionMetadata(data)
+		return err
+	})
+	f.epochsIs = readSmall(s.fs, join(f.dir, epochsName), func(data []byte) (err error) {
+		f.epochs, err = parseLeaderEpochs(data)
+		return err
+	})
+	f.syncFailed = readSyncFailure(s.fs, f.dir)
 	return f, l.inspectSegments(&f)
 }
 
@@ -110,36 +120,28 @@ func (s *Store) list(f *facts) error {
 		return err
 	}
 	var indexes []string
-	bases := map[int64]*segmentFacts{}
 	for _, e := range entries {
 		name := e.Name()
 		base, ext, isSegment := parseSegmentName(name)
 		switch {
-		case e.IsDir():
-		case strings.HasSuffix(name, deletedExt) || strings.HasSuffix(name, cleanedExt) || strings.HasSuffix(name, tmpExt):
-			f.temporary = append(f.temporary, name)
-		case strings.HasSuffix(name, swapExt):
-			f.swaps = append(f.swaps, name)
-		case name == epochsName || name == partitionName:
-		case name == syncFailedName:
-			f.syncFailed = true
+		case e.IsDir(), name == epochsName, name == partitionName, name == syncFailedName:
 		case isSegment && ext == logExt:
 			info, err := e.Info()
 			if err != nil {
 				return err
 			}
-			f.segments = append(f.segments, segmentFacts{base: base, bytes: info.Size()})
+			f.segments = append(f.segments, segmentFacts{base: base, bytes: info.Size(), txnIs: fileFacts{is: isAbsent}})
 		case isSegment && ext == snapshotExt:
-			f.snapshots = append(f.snapshots, base)
+			f.snapshots = append(f.snapshots, snapshotFacts{base, fileFacts{is: isUnread}})
 		case isSegment && (ext == indexExt || ext == timeIndexExt || ext == txnIndexExt):
 			indexes = append(indexes, name)
-		case isSegment:
-			f.foreign = append(f.foreign, name)
-		default: // its owner may keep files of its own beside the log
+		default:
+			f.names = append(f.names, namedFacts{name, nameKind(name, isSegment)})
 		}
 	}
 	slices.SortFunc(f.segments, func(a, b segmentFacts) int { return compareOffsets(a.base, b.base) })
-	slices.Sort(f.snapshots)
+	slices.SortFunc(f.snapshots, func(a, b snapshotFacts) int { return compareOffsets(a.offset, b.offset) })
+	bases := map[int64]*segmentFacts{}
 	for i := range f.segments {
 		bases[f.segments[i].base] = &f.segments[i]
 	}
@@ -149,18 +151,31 @@ func (s *Store) list(f *facts) error {
 		if segment == nil {
 			f.orphans = append(f.orphans, name)
 		} else if ext == txnIndexExt {
-			info, err := s.fs.Stat(join(f.dir, name))
-			if err != nil {
-				return err
-			}
-			segment.txnBytes = info.Size()
+			segment.inspectTxnIndex(s.fs, join(f.dir, name))
 		}
 	}
 	return nil
 }
 
-// promised is the offset below which everything must be there.
-func (f *facts) promised() int64 {
+// nameKind is what a name that is not of the log proper looks like.
+func nameKind(name string, hasBase bool) string {
+	whole, isTmp := strings.CutSuffix(name, tmpExt)
+	_, ext, ofSegment := parseSegmentName(whole)
+	known := slices.Contains(segmentExts, strings.TrimSuffix(ext, deletedExt)) || strings.TrimSuffix(ext, deletedExt) == snapshotExt
+	switch {
+	case isTmp && (ofSegment && known || whole == epochsName || whole == partitionName):
+		return nameTmp
+	case ofSegment && known && strings.HasSuffix(ext, deletedExt):
+		return nameDeleted
+	}
+	return choose(hasBase, nameOdd, nameOther)
+}
+
+// promised is the offset below which every batch must be there.
+func (f *facts) promised() int64 { return max(f.settled(), f.syncFailed.synced) }
+
+// settled is the offset below which what is kept beside the batches is durable, too.
+func (f *facts) settled() int64 {
 	if f.clean {
 		return math.MaxInt64
 	}
@@ -168,7 +183,7 @@ func (f *facts) promised() int64 {
 }
 
 // verifiedFrom is the offset from which every batch is looked at as a whole.
-func (f *facts) verifiedFrom() int64 { return max(f.promised(), f.logStart) }
+func (f *facts) verifiedFrom() int64 { return max(f.settled(), f.logStart) }
 
 // inspectSegments walks over the batches from the recovery point on, and from the log start, below which nothing
 // matters: of a log that was closed cleanly, over those after the last index entry. If no producer snapshot is as new as
@@ -177,9 +192,7 @@ func (l *Log) inspectSegments(f *facts) (err error) {
 	if len(f.segments) == 0 {
 		return nil
 	}
-	if f.producers, f.txns, f.damaged, err = l.loadSnapshot(f.segments[0].base, f.verifiedFrom()); err != nil {
-		return err
-	}
+	f.findSnapshot(l)
 	from := f.verifiedFrom()
 	first := f.segmentAt(from)
 	for i := f.segmentAt(f.producers.end); i < first; i++ {
@@ -230,7 +243,8 @@ func (f *facts) findHole(i int, from int64) {
 	s, next := &f.segments[i], f.segments[i+1].base
 	if !f.clean && s.next < next && next > from && s.next >= f.cleaned {
 		s.bad = fmt.Errorf("the segment ends with offset %d, and the next one begins with %d", s.next-1, next)
-		s.badBelow, s.badOffset = max(s.next, f.logStart) < f.promised(), s.next
+		s.badHole, s.badBelow, s.badOffset, s.badAt = true, max(s.next, f.logStart) < f.promised(), s.next, s.bytes
+		s.goodAfter = f.noPoints
 	}
 }
 
@@ -331,8 +345,8 @@ func (f *facts) chainOf(i int) chain {
 		below = f.segments[i+1].base
 	}
 	known := leaderEpochs{entries: slices.Clone(f.epochs.entries)}
-	known.truncateFromEnd(f.promised())
-	c := newChain(f.segments[i].base, below, append(known.entries, epochEntry{record.NoLeaderEpoch, f.promised()}))
+	known.truncateFromEnd(f.settled())
+	c := newChain(f.segments[i].base, below, append(known.entries, epochEntry{record.NoLeaderEpoch, f.settled()}))
 	c.next = f.segments[i].next
 	for _, before := range f.segments[:i] {
 		for _, e := range before.epochs {
@@ -377,7 +391,11 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from 
 			return err // the disk's own error proves nothing about the bytes
 		}
 		if err != nil {
-			sf.bad, sf.badBelow, sf.badOffset = err, sf.next < f.promised(), sf.next
+			sf.bad, sf.badBelow, sf.badOffset, sf.badAt = err, sf.next < f.promised(), sf.next, s.size
+			if f.noPoints && !sf.badBelow {
+				sf.goodAfter, err = f.anyGoodAfter(sf, file)
+				return err
+			}
 			return nil
 		}
 		if h.last >= from && h.leaderEpoch >= 0 && (len(sf.epochs) == 0 || sf.epochs[len(sf.epochs)-1].epoch < h.leaderEpoch) {
@@ -386,4 +404,40 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from 
 		s.appendedAgain(h, sf.prefix, interval)
 		sf.next = h.last + 1
 	}
+}
+
+// anyGoodAfter looks for a good batch anywhere behind the bad bytes, in this segment or a later one. Only what was
+// written as a batch has its checksum.
+func (f *facts) anyGoodAfter(sf *segmentFacts, file io.ReaderAt) (bool, error) {
+	for _, later := range f.segments {
+		if later.base > sf.base && later.bytes > 0 {
+			return true, nil
+		}
+	}
+	const overlap = record.HeaderBytes - 1
+	window := make([]byte, 256<<10)
+	for at := sf.badAt + 1; at+record.HeaderBytes <= sf.bytes; at += int64(len(window)) - overlap {
+		b := window[:min(int64(len(window)), sf.bytes-at)]
+		n, err := file.ReadAt(b, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		f.read += int64(n)
+		for i := 0; i+record.HeaderBytes <= n; i++ {
+			if b[i+legacyAtMagic] != record.Magic {
+				continue
+			}
+			h, err := parseHeader(b[i:i+record.HeaderBytes], at+int64(i), sf.bytes-at-int64(i))
+			if err != nil || h.base < sf.next || !sf.seg.fits(h.last) {
+				continue
+			}
+			scan := newScanner(file, h.position, sf.bytes)
+			_, err = scan.verify()
+			scan.done()
+			if err == nil {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }

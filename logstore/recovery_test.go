@@ -3,7 +3,6 @@ package logstore
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -113,51 +112,6 @@ func TestDamageBelowRecoveryPoint(t *testing.T) {
 	}
 }
 
-func TestDecide(t *testing.T) {
-	seg := func(base, bytes, next int64) segmentFacts {
-		return segmentFacts{base: base, bytes: bytes, next: next, seg: &segment{base: base, size: bytes}}
-	}
-	torn := func(s segmentFacts, below bool) segmentFacts {
-		s.bad, s.badBelow, s.seg = errors.New("torn"), below, &segment{base: s.base, size: s.bytes / 2}
-		return s
-	}
-	none := facts{point: -1, logStart: -1}
-	with := func(change func(f *facts)) facts { f := none; change(&f); return f }
-	for _, test := range []struct {
-		name string
-		f    facts
-		want string
-	}{
-		{"empty directory", none, "restart at 0"},
-		{"empty directory, records were promised", with(func(f *facts) { f.point = 4 }), "offline"},
-		{"empty directory, all below the log start", with(func(f *facts) { f.point, f.logStart = 4, 9 }), "restart at 9"},
-		{"whole", with(func(f *facts) { f.segments = []segmentFacts{seg(0, 10, 5)} }), "keep 1 [0, 5)"},
-		{"empty segment", with(func(f *facts) { f.segments = []segmentFacts{seg(7, 0, 7)} }), "keep 1 [7, 7)"},
-		{"torn above", with(func(f *facts) { f.segments = []segmentFacts{seg(0, 10, 5), torn(seg(5, 10, 6), false), seg(9, 1, 10)} }), "cut 6 keep 2 [0, 6)"},
-		{"torn below", with(func(f *facts) { f.segments = []segmentFacts{torn(seg(5, 10, 6), true)} }), "offline"},
-		{"ends early", with(func(f *facts) { f.point = 6; f.segments = []segmentFacts{seg(0, 10, 5)} }), "offline"},
-		{"all below the log start", with(func(f *facts) { f.logStart = 6; f.segments = []segmentFacts{seg(0, 10, 5)} }), "restart at 6"},
-		{"log start inside", with(func(f *facts) { f.logStart = 5; f.segments = []segmentFacts{seg(0, 10, 5)} }), "keep 1 [5, 5)"},
-		{"interrupted compaction", with(func(f *facts) { f.swaps = []string{"x.swap"}; f.segments = []segmentFacts{seg(0, 10, 5)} }), "offline"},
-		{"id lost, nothing promised", with(func(f *facts) { f.topicIDErr = fs.ErrInvalid; f.segments = []segmentFacts{seg(0, 10, 5)} }), "keep 1 [0, 5)"},
-		{"id lost", with(func(f *facts) { f.topicIDErr = fs.ErrInvalid; f.point = 1; f.segments = []segmentFacts{seg(0, 10, 5)} }), "offline"},
-	} {
-		p := decide(test.f)
-		got := fmt.Sprintf("keep %d [%d, %d)", p.keep, p.start, p.end)
-		switch {
-		case p.offline != nil:
-			got = "offline"
-		case p.restart:
-			got = fmt.Sprintf("restart at %d", p.start)
-		case p.cut > 0:
-			got = fmt.Sprintf("cut %d %s", p.cut, got)
-		}
-		if got != test.want {
-			t.Errorf("%s: %s, want %s", test.name, got, test.want)
-		}
-	}
-}
-
 func TestDirectoriesThatAreRefused(t *testing.T) {
 	fresh := func() vfs.FS {
 		mem := vfs.NewMem(nil)
@@ -207,14 +161,15 @@ func TestLockAndForeignNames(t *testing.T) {
 	create(t, s, DefaultLogConfig())
 	closeStore(t, s)
 	mem.MkdirAll("data/not a partition", 0o755)
-	mem.MkdirAll("data/x-0.1234-delete", 0o755)
+	mem.MkdirAll("data/my.backup-delete", 0o755)
+	mem.MkdirAll("data/x-0.0123456789abcdef0123456789abcdef-delete", 0o755)
 	writeFile(mem, "data/note.txt", nil, false)
 	writeFile(mem, "data/t-0/00000000000000000000.odd", nil, false)
 	var seen []string
 	s = open(t, mem, "data", func(o *Options) { o.Events.Foreign = func(p string) { seen = append(seen, p) } })
 	closeStore(t, s)
 	slices.Sort(seen)
-	if want := "[data/not a partition data/note.txt data/t-0/00000000000000000000.odd]"; fmt.Sprint(seen) != want {
+	if want := "[data/my.backup-delete data/not a partition data/note.txt data/t-0/00000000000000000000.odd]"; fmt.Sprint(seen) != want {
 		t.Errorf("%v, want %s", seen, want)
 	}
 	if _, err := mem.Stat("data/note.txt"); err != nil {

@@ -43,7 +43,7 @@ type Store struct {
 	meta  metaProperties
 	known bool // meta was read, not made
 	clean bool
-	found root // by look, until open
+	found rootFacts // by look, until open
 	// futures are copies that a move had begun before the start, until they are removed.
 	futures []future
 	lock    io.Closer
@@ -209,7 +209,12 @@ func (l *Log) adopt(topicID [16]byte) error {
 		return err
 	}
 	l.topicID = topicID
-	return l.store.fs.SyncDir(l.dir)
+	if err := l.store.fs.SyncDir(l.dir); err != nil {
+		return err
+	}
+	l.nameless.Store(false)
+	l.store.checkpoints.note(l, 0)
+	return nil
 }
 
 // Delete takes a partition away: its directory is renamed at once and removed after file.delete.delay.ms. What was read

@@ -64,7 +64,7 @@ func (l *Log) syncDirty() {
 		if err != nil && !l.isDeleted() {
 			// Not tried again: the kernel takes the pages that it could not write for written, and would now say that
 			// all is well. What is above flushed is unknown until a restart has read it from the disk.
-			_ = writeFile(l.store.fs, join(job.dir, syncFailedName), nil, false) // all that can be done
+			l.markSyncFailed(job.dir)
 			_ = l.fail(what, err)
 		}
 		for _, s := range job.segments {

@@ -32,7 +32,7 @@ func (t AbortedTxn) encode() []byte {
 
 func parseAbortedTxn(b []byte) (AbortedTxn, error) {
 	if version := binary.BigEndian.Uint16(b); version != txnIndexVersion {
-		return AbortedTxn{}, fmt.Errorf("version %d, of which only %d is known", version, txnIndexVersion)
+		return AbortedTxn{}, versionError(int64(version), txnIndexVersion)
 	}
 	field := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[txnIndexOffset+8*i:])) }
 	t := AbortedTxn{field(0), field(1), field(2), field(3)}
