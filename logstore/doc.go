@@ -21,6 +21,7 @@
 //	compaction.go cleaned.go   ... one round on one log, and the segment that it makes
 //	swap.go                    ... which takes the place of those that it was made of, and what a crash leaves of that
 //	recovery_*.go              inspect → plan → apply, by the tables of RECOVERY.md (recovery_rows.go)
+//	recovery_show.go           PlanOf: what a start would do
 //	index_prefix.go            what of an index is taken over
 //	index.go repair.go         offset and time index, and making them again
 //	txn_index.go transactions.go producer_state.go producer_snapshot.go   producers and transactions

@@ -88,7 +88,7 @@ func (s *Store) inspect(l *Log, known checkpoints) (f facts, err error) {
 	}
 	// Who closed the directory would have said how far this log goes: it came here since, and proves nothing.
 	f.clean = s.clean && (known.noPoints || f.point >= 0)
-	if known.noPoints {
+	if known.noPoints || known.noCleaned {
 		f.cleaned = math.MaxInt64
 	}
 	if err := s.list(&f); err != nil {
@@ -278,6 +278,7 @@ func (l *Log) inspectProducers(f *facts, sf *segmentFacts) error {
 	if err != nil {
 		return err
 	}
+	defer s.handle.drop() // nobody comes for this one again
 	defer s.handle.release()
 	if !prefix.true(file, sf.bytes) {
 		prefix = s.noPrefix()

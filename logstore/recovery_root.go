@@ -66,6 +66,8 @@ type checkpoints struct {
 	cleaned map[TopicPartition]int64
 	// noPoints: the recovery points could not be read. A log without one is then not simply a new one.
 	noPoints bool
+	// noCleaned: neither could how far Kafka's cleaner came.
+	noCleaned bool
 }
 
 // inspectRoot reads the data directory's own files, and changes nothing.
@@ -96,6 +98,7 @@ func inspectRoot(fsys vfs.FS, dir string) (f rootFacts, err error) {
 		f.files[name] = is
 	}
 	f.known.noPoints = f.known.points == nil
+	f.known.noCleaned = f.files[cleanerName].is == isDamaged
 	return f, nil
 }
 

@@ -93,7 +93,7 @@ var rootTable = table{
 		{"deleted-log", []string{dirDelete}, doRemove, "a topic was deleted, and the removal did not end", true},
 		{"stray-log", []string{dirStray}, doLeave, "the metadata did not know it", false},
 		{"future-log", []string{dirFuture}, doKeep, "a copy that a move between directories began", true},
-		{"foreign", []string{dirOther + "|" + fileOther}, doLeave, "", false},
+		{"foreign", []string{dirOther + "|" + fileOther}, doLeave, "it is not ours", false},
 	},
 }
 
