@@ -26,6 +26,8 @@ type Options struct {
 	Now      func() time.Time      // time.Now
 	Log      *slog.Logger          // slog.Default()
 	Registry prometheus.Registerer // a new one
+	// Uptime is a clock that cannot be set. Without it, retention believes Now whatever it says.
+	Uptime func() time.Duration // the system's; none with a Now of its own
 	// LogLevel is the level of Log, which clients may see and change as the logger root (KIP-412).
 	LogLevel *slog.LevelVar // one that is connected to nothing
 	// Serving is called when clients are let in, right before the line that says so.
@@ -40,6 +42,8 @@ type Broker struct {
 	registry prometheus.Registerer
 	level    *slog.LevelVar
 	began    time.Time
+	// retentionClock is what ages are held against, nil for now.
+	retentionClock *logstore.RetentionClock
 
 	// static is what the process was started with; config adds what was set while it ran.
 	static *config.Broker
@@ -91,8 +95,12 @@ func newBroker(o Options) *Broker {
 	if b.fs == nil {
 		b.fs = vfs.OS()
 	}
+	uptime := o.Uptime
 	if b.now == nil {
 		b.now = time.Now
+		if uptime == nil {
+			uptime = sinceBoot()
+		}
 	}
 	if b.log == nil {
 		b.log = slog.Default()
@@ -102,6 +110,9 @@ func newBroker(o Options) *Broker {
 	}
 	if b.level == nil {
 		b.level = new(slog.LevelVar)
+	}
+	if uptime != nil {
+		b.retentionClock = logstore.NewRetentionClock(b.now, uptime, b.clockChanged)
 	}
 	b.began = b.now()
 	b.config.Store(b.static)
@@ -113,7 +124,7 @@ func (b *Broker) openDirs() (err error) {
 	b.dirs, err = logstore.OpenDirs(b.static.DataDirs(), b.static.MetadataDir(), logstore.Options{
 		FS: b.fs, Now: b.now, NodeID: b.static.NodeID(), ClusterID: b.static.String(config.ClusterID), PageCache: b.static.PageCache(),
 		Events: b.storeEvents(), RetentionCheckMs: b.static.Int64(config.LogRetentionCheckIntervalMs),
-		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs), Space: spaceLimits(b.static),
+		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs), Space: spaceLimits(b.static), RetentionClock: b.retentionClock,
 	})
 	if err == nil {
 		b.dirs.Cordon(b.static.CordonedDirs())

@@ -17,13 +17,21 @@ func (b *Broker) newGroups() *api.GroupCoordinator {
 		NodeID: b.static.NodeID(),
 		Log:    b.offsetsLog,
 		Runtime: coordinator.NewRuntime(coordinator.Options[*group.Machine]{
-			New:           func(int32) *group.Machine { return group.New(api.GroupConfig(b.config.Load())) },
+			New:           func(int32) *group.Machine { return group.New(b.groupConfig()) },
 			Now:           b.now,
 			CommitTimeout: b.static.Millis(config.OffsetsCommitTimeoutMs),
 			Codec:         record.Codec(b.static.Int(config.OffsetsTopicCompressionCodec)),
 			Events:        b.groupEvents(),
 		}),
 	}
+}
+
+func (b *Broker) groupConfig() group.Config {
+	c := api.GroupConfig(b.config.Load())
+	if b.retentionClock != nil {
+		c.RetentionNow = b.retentionClock.Now
+	}
+	return c
 }
 
 // offsetsLog is a partition of __consumer_offsets, false where this broker does not hold it.

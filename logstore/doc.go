@@ -16,6 +16,7 @@
 //	verified.go damage.go      what this process has looked at; what it found
 //	batches.go timestamps.go   iterating; searching by time
 //	retention.go truncate.go   giving up the beginning; cutting off the end
+//	retention_clock.go         the time that ages are held against: not the wall clock's where that has jumped
 //	space.go removals.go       how full the disk is; files to be removed later, or at once when it is full
 //	cleaner.go throttle.go     compaction: when, of which log, how fast (compact/ decides what stays)
 //	compaction.go cleaned.go   ... one round on one log, and the segment that it makes
@@ -76,7 +77,7 @@
 //	Store.mu                the map of logs
 //	Log.mu                  one log's segments, index tails, epochs and what is unsynced
 //	handle.mu handlePool.mu one segment's file (held over opening it); which are open
-//	transactions.mu flusher.mu checkpointer.mu timers.mu removals.mu Cleaner.mu throttle.mu   taken last
+//	transactions.mu flusher.mu checkpointer.mu timers.mu removals.mu RetentionClock.mu Cleaner.mu throttle.mu   taken last
 //	space.mu                taken while no other is held; held over statfs
 //
 // # Goroutines

@@ -38,8 +38,10 @@ const (
 	recoveryPointName = "recovery-point-offset-checkpoint"
 	highWatermarkName = "replication-offset-checkpoint"
 	logStartName      = "log-start-offset-checkpoint"
-	cleanerName       = "cleaner-offset-checkpoint"
-	probeName         = "disk-probe" // see Store.probe
+	// retentionClockName is ours: see RetentionClock.
+	retentionClockName = "retention-clock-checkpoint"
+	cleanerName        = "cleaner-offset-checkpoint"
+	probeName          = "disk-probe" // see Store.probe
 
 	metadataLogName = "__cluster_metadata-0" // the metadata log, a partition's directory like any other
 

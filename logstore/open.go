@@ -59,6 +59,9 @@ func (s *Store) look(o Options) (err error) {
 	s.meta, s.known = s.found.meta, s.found.metaIs.is == isGood
 	p := decideRoot(s.found, o.ClusterID, o.NodeID)
 	if p.refuse == nil {
+		if s.retentionClock != nil {
+			s.retentionClock.know(s.found.clock)
+		}
 		return nil
 	}
 	err = fmt.Errorf("data directory %s: %w", s.dir, p.refuse)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/ottla/ottla/logstore/vfs"
 )
@@ -23,6 +24,8 @@ type rootFacts struct {
 	marker     fileFacts
 	files      map[string]fileFacts // offset checkpoints, by name
 	known      checkpoints
+	// clock is the latest time that is known to have come, zero if none is.
+	clock time.Time
 }
 
 // future is the directory of a copy that a move from another directory began.
@@ -99,6 +102,13 @@ func inspectRoot(fsys vfs.FS, dir string) (f rootFacts, err error) {
 	}
 	f.known.noPoints = f.known.points == nil
 	f.known.noCleaned = f.files[cleanerName].is == isDamaged
+	f.files[retentionClockName] = readSmall(fsys, join(dir, retentionClockName), func(data []byte) (err error) {
+		f.clock, err = parseClock(data)
+		return err
+	})
+	if info, err := fsys.Stat(join(dir, recoveryPointName)); err == nil && f.clock.IsZero() && info.ModTime().Unix() > 0 {
+		f.clock = info.ModTime() // at least; what was unpacked from an image may have none
+	}
 	return f, nil
 }
 
@@ -138,7 +148,7 @@ func isSetAside(name, suffix string) bool {
 
 func ownName(name string) bool {
 	switch name {
-	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName, cleanerName, probeName:
+	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName, cleanerName, retentionClockName, probeName:
 		return true
 	}
 	return false
@@ -208,7 +218,7 @@ func decideRoot(f rootFacts, clusterID string, nodeID int32) (p rootPlan) {
 	}
 	p.meta = add(metaName, &metaTable, meta, choose(f.used(), isUsed, isUnused), owner, choose(f.meta.directoryID != [16]byte{}, hasID, hasNoID))
 	p.clean = add(cleanShutdownName, &markerTable, f.marker).label == "clean"
-	for _, name := range []string{recoveryPointName, logStartName, highWatermarkName, cleanerName} {
+	for _, name := range []string{recoveryPointName, logStartName, highWatermarkName, cleanerName, retentionClockName} {
 		add(name, &offsetsTable, f.files[name])
 	}
 	for _, n := range f.names {

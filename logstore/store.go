@@ -27,6 +27,8 @@ type Options struct {
 	MaxOpenSegments        int   // segment files kept open while nobody uses them (4096)
 	MaxParallelSyncs       int   // 16
 	Space                  SpaceLimits
+	// RetentionClock says what is old. Nil goes by Now.
+	RetentionClock *RetentionClock
 }
 
 // Store is a data directory of partition logs. It holds the directory's lock until Close.
@@ -38,6 +40,7 @@ type Store struct {
 	cleaner              *Cleaner
 	config               LogConfig // of logs until SetConfig says otherwise
 	retentionCheck       time.Duration
+	retentionClock       *RetentionClock // nil: now
 	producerExpirationMs int64
 
 	meta  metaProperties
@@ -66,6 +69,7 @@ func newStore(dir string, o Options) *Store {
 		dir: dir, fs: o.FS, now: o.Now, events: o.Events, cleaner: o.Cleaner,
 		config:               DefaultLogConfig(),
 		retentionCheck:       time.Duration(o.RetentionCheckMs) * time.Millisecond,
+		retentionClock:       o.RetentionClock,
 		producerExpirationMs: o.ProducerIDExpirationMs,
 		logs:                 map[TopicPartition]*Log{},
 	}
@@ -305,12 +309,15 @@ func (s *Store) ApplyRetention(now time.Time) {
 func (s *Store) retainAgain() {
 	s.timers.after(s.retentionCheck, func() {
 		s.retain()
+		if err := s.writeClock(); err != nil {
+			s.failed("noting the time", err)
+		}
 		s.retainAgain()
 	})
 }
 
 // retain is ApplyRetention by the store's own clock.
-func (s *Store) retain() { s.ApplyRetention(s.now()) }
+func (s *Store) retain() { s.ApplyRetention(s.retentionNow()) }
 
 func (s *Store) syncRoot() error { return s.fs.SyncDir(s.dir) }
 
@@ -336,7 +343,7 @@ func (s *Store) Close() error {
 	err := inParallel(logs, s.flusher.max, (*Log).close)
 	s.flusher.workers.Wait()
 	if err = errors.Join(s.Err(), err); s.Err() == nil {
-		err = errors.Join(err, s.checkpoints.write(logs), s.checkpoints.writeAllLogStarts())
+		err = errors.Join(err, s.checkpoints.write(logs), s.checkpoints.writeAllLogStarts(), s.writeClock())
 	}
 	if err == nil {
 		err = errors.Join(replaceFile(s.fs, join(s.dir, cleanShutdownName), cleanShutdown), s.syncRoot())

@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/ottla/ottla/protocol/record"
 )
@@ -30,6 +31,7 @@ const (
 	KindOffsetCheckpoint  FileKind = "offset checkpoint"
 	KindMetaProperties    FileKind = "meta properties"
 	KindCleanShutdown     FileKind = "mark of a clean shutdown"
+	KindRetentionClock    FileKind = "retention clock"
 	KindLock              FileKind = "lock"
 )
 
@@ -40,6 +42,7 @@ var (
 		recoveryPointName: KindOffsetCheckpoint, highWatermarkName: KindOffsetCheckpoint,
 		logStartName: KindOffsetCheckpoint, cleanerName: KindOffsetCheckpoint,
 		metaName: KindMetaProperties, cleanShutdownName: KindCleanShutdown, lockName: KindLock,
+		retentionClockName: KindRetentionClock,
 	}
 	kindsByExt = map[string]FileKind{
 		logExt: KindSegment, indexExt: KindOffsetIndex, timeIndexExt: KindTimeIndex,
@@ -220,6 +223,9 @@ func ParseLeaderEpochs(b []byte) ([]EpochStart, error) {
 
 // ParseOffsetCheckpoint reads one of the checkpoints of a data directory.
 func ParseOffsetCheckpoint(b []byte) (map[TopicPartition]int64, error) { return parseOffsets(b) }
+
+// ParseRetentionClock reads retention-clock-checkpoint.
+func ParseRetentionClock(b []byte) (time.Time, error) { return parseClock(b) }
 
 // ParsePartitionMetadata reads partition.metadata: the topic's id, as 22 characters.
 func ParsePartitionMetadata(b []byte) (topicID string, err error) {

@@ -10,6 +10,9 @@ import (
 // offsets.retention.check.interval.ms. Source: GroupCoordinatorShard.cleanupGroupMetadata.
 func (m *Machine) expireOffsets(now time.Time, s *step) {
 	m.timers.start(&m.expiry, now.Add(m.config.RetentionCheckInterval))
+	if m.config.RetentionNow != nil {
+		now = m.config.RetentionNow()
+	}
 	s.Split = true
 	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
 		g := m.groups[id]

@@ -21,6 +21,10 @@ type Config struct {
 	RetentionCheckInterval time.Duration // offsets.retention.check.interval.ms
 	RecordBytesMax         int           // max.message.bytes of __consumer_offsets: a group's record must fit
 
+	// RetentionNow is the time that OffsetsRetention is counted by, where that is not the wall clock's, which may jump:
+	// offsets that expire cannot be had back. Nil goes by the time that comes with a call.
+	RetentionNow func() time.Time
+
 	// NewID makes the random part of a member id, a UUID. It is handed in so that scripts repeat.
 	NewID func() string
 }

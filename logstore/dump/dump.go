@@ -126,6 +126,7 @@ func init() { // not in the declaration: directories print files
 		logstore.KindOffsetCheckpoint:  (*dumper).offsetCheckpoint,
 		logstore.KindMetaProperties:    (*dumper).metaProperties,
 		logstore.KindCleanShutdown:     (*dumper).cleanShutdown,
+		logstore.KindRetentionClock:    (*dumper).retentionClock,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ottla/ottla/logstore"
 )
@@ -97,6 +98,18 @@ func (d *dumper) metaProperties(name string, _ int64) error {
 	m, err := logstore.ParseMetaProperties(b)
 	if err == nil {
 		d.line(1, "directory", field{"clusterId", m.ClusterID}, field{"nodeId", m.NodeID}, field{"directoryId", m.DirectoryID})
+	}
+	return err
+}
+
+func (d *dumper) retentionClock(name string, _ int64) error {
+	b, err := d.read(name)
+	if err != nil {
+		return err
+	}
+	known, err := logstore.ParseRetentionClock(b)
+	if err == nil {
+		d.line(1, "content", field{"known", known.UTC().Format(time.RFC3339Nano)})
 	}
 	return err
 }
