@@ -379,6 +379,28 @@ func (w *world) openAgain() error {
 		if p.log.End() != p.end() {
 			return fmt.Errorf("log %d ends at %d after opening, want %d", p.tp.Partition, p.log.End(), p.end())
 		}
+		if err := p.sameProducers(); err != nil {
+			return fmt.Errorf("log %d after opening: %w", p.tp.Partition, err)
+		}
+	}
+	return nil
+}
+
+// sameProducers: what lost nothing knows of each producer all or, where its batches are deleted, nothing: half of it would
+// refuse the producer's next batch.
+func (p *partition) sameProducers() error {
+	want, _ := replay(p.history, math.MaxInt64)
+	for _, g := range p.log.ActiveProducers() {
+		got := pidState{g.Epoch, g.LastSequence, g.TxnFirstOffset, g.CoordinatorEpoch}
+		if got != want[g.ProducerID] {
+			return fmt.Errorf("producer %d is %+v, want %+v", g.ProducerID, got, want[g.ProducerID])
+		}
+		delete(want, g.ProducerID)
+	}
+	for _, b := range p.history {
+		if state, missing := want[b.pid]; missing && b.last >= p.log.LogStart() {
+			return fmt.Errorf("producer %d is not known, want %+v", b.pid, state)
+		}
 	}
 	return nil
 }

@@ -11,9 +11,11 @@ import (
 // one, nothing at the log's first offset. It notes what those that it read are.
 func (f *facts) findSnapshot(l *Log) {
 	f.producers, f.txns = newProducerState(f.segments[0].base), newTransactions()
+	// Batches below the first segment are deleted, not to come: a snapshot at its base is all that is left of them.
+	upTo := max(f.verifiedFrom(), f.segments[0].base)
 	for i := range slices.Backward(f.snapshots) {
 		s := &f.snapshots[i]
-		if s.offset > f.verifiedFrom() {
+		if s.offset > upTo {
 			continue
 		}
 		s.is = readSmall(l.store.fs, join(f.dir, segmentName(s.offset, snapshotExt)), func(data []byte) error {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,35 @@ func (d *disk) cut() error {
 	}
 	defer f.Close()
 	return unix.IoctlSetPointerInt(int(f.Fd()), ioctlShutdown, shutdownNoSync)
+}
+
+// freeze stops a process as a power cut would, at once: it may be in the middle of system calls, but none of its threads goes on
+// with what they return. That matters, as the kernel answers an fdatasync in which the cut comes with success, though what it
+// was to write is lost: a machine without power could not have told anybody.
+func freeze(pid int) error {
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		return err
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil || time.Now().After(end) {
+			return fmt.Errorf("process %d does not stop: %v", pid, err)
+		}
+		if !slices.ContainsFunc(threads, runs) {
+			return nil
+		}
+	}
+}
+
+// runs tells whether a thread may still come to run code of its process: it is neither stopped nor in the middle of I/O,
+// after which it will stop.
+func runs(stat string) bool {
+	text, err := os.ReadFile(stat)
+	if err != nil {
+		return false // it has ended
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	return !slices.Contains([]string{"T", "t", "D", "Z", "X"}, fields[0])
 }
 
 // boot mounts what a cut has left. No process has a file of it open any more.

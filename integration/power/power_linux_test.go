@@ -31,9 +31,12 @@ func start(t *testing.T, d *disk, set map[string]string) *launch.Broker {
 	return launch.Start(t, launch.Options{DataDir: d.dataDir(), Set: all})
 }
 
-// crash cuts the power, ends the process, which may have ended itself, and mounts what is left.
+// crash cuts the power, ends the process, and mounts what is left.
 func crash(t *testing.T, d *disk, b *launch.Broker) {
 	t.Helper()
+	if err := freeze(b.PID()); err != nil {
+		t.Fatal(err)
+	}
 	if err := d.cut(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,34 @@
+// Command fixed notes how a bug that a run has found was fixed:
+//
+//	go run ./integration/results/fixed integration/crash/results.json ROW SEED 'what was done'
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/ottla/ottla/integration/results"
+)
+
+func main() {
+	if err := note(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func note(args []string) error {
+	if len(args) != 4 {
+		return fmt.Errorf("want FILE ROW SEED HOW")
+	}
+	row, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	seed, err := strconv.ParseUint(args[2], 10, 64)
+	if err != nil {
+		return err
+	}
+	return results.MarkFixed(args[0], row, seed, args[3])
+}
