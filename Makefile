@@ -10,6 +10,8 @@ GOLANGCI_VERSION := v2.15.0
 export OTTLA_KAFKA_LIBS ?= $(CACHE)/kafka-$(shell sed -n 's/^const KafkaVersion = "\(.*\)"/\1/p' integration/launch/kafka.go)
 # Unit tests are everything but the integration tests, which want the built binary.
 UNIT           = $(shell $(GO) list ./... | grep -v /integration/)
+# What keeps bytes at rest is crashed at more points without -race than with it.
+STORAGE        = ./logstore/... ./coordinator/quorum
 # A test run that hangs ends here.
 TEST_TIMEOUT  ?= 10m
 
@@ -36,12 +38,13 @@ race:
 	  echo 'no -race here: clients are tested against the plain binary'; CGO_ENABLED=0 $(GO) build -o bin/ottla-race ./cmd/ottla; }
 
 .PHONY: test
-test: deps build race ## Run every test: packages with -race, then real clients, Kafka's tools, crashes, containers
+test: deps build race ## Run every test: packages with -race, the store without, then real clients, Kafka's tools, crashes, containers
 	@$(GO) test -race -json -timeout $(TEST_TIMEOUT) $(UNIT) > .cache/unit.json; \
+	CRASHTEST_POINTS=20000 $(GO) test -count=1 -json -timeout $(TEST_TIMEOUT) $(STORAGE) > .cache/storage.json; \
 	OTTLA_BIN=bin/ottla-race $(GO) test -count=1 -p 1 -json -timeout $(TEST_TIMEOUT) ./integration/compat ./integration/conform > .cache/clients.json; \
 	OTTLA_BIN=bin/ottla $(GO) test -count=1 -p 1 -json -timeout $(TEST_TIMEOUT) \
 	  $$($(GO) list ./integration/... | grep -v -e /compat -e /conform) > .cache/whole.json; \
-	$(GO) run ./integration/report .cache/unit.json .cache/clients.json .cache/whole.json
+	$(GO) run ./integration/report .cache/unit.json .cache/storage.json .cache/clients.json .cache/whole.json
 
 .PHONY: unit
 unit: ## Run the packages' own tests only, with -race
@@ -59,18 +62,24 @@ lint: ## Run go vet and golangci-lint, which is built from source once
 bench: build ## Print speed and memory, and ratios to an in-memory fake broker run in the same minute
 	OTTLA_BIN=bin/ottla $(GO) run ./integration/bench
 
+# What the long tests count is added to the file that is committed.
+COUNTED        = OTTLA_CHAOS=1 OTTLA_RESULTS=$(CURDIR)/integration/crash/results.json
+
 .PHONY: chaos
-chaos: build ## Kill the broker under load, CYCLES times in each durability mode (default 500)
-	OTTLA_BIN=bin/ottla OTTLA_CRASH_CYCLES=$(or $(CYCLES),500) $(GO) test -count=1 -v -timeout 24h -run Kill ./integration/crash
+chaos: build ## Kill the broker and cut its power CYCLES times in each way (default 500), and crash its store in memory at POINTS points (1000000)
+	$(COUNTED) OTTLA_BIN=bin/ottla OTTLA_CRASH_CYCLES=$(or $(CYCLES),500) \
+	  $(GO) test -count=1 -p 1 -v -timeout 24h ./integration/crash ./integration/power
+	$(COUNTED) CRASHTEST_POINTS=$(or $(POINTS),1000000) CRASHTEST_FROM=$$(date +%s) \
+	  $(GO) test -count=1 -p 1 -v -timeout 24h -run 'TestCrashAtEveryOperation|TestPowerCut' $(STORAGE)
 
 .PHONY: mainjob
 mainjob: build ## Send a file of 1 GiB (BYTES=...) through kcat and a group of three, with kills
 	OTTLA_BIN=bin/ottla OTTLA_MAINJOB_BYTES=$(or $(BYTES),1073741824) $(GO) test -count=1 -v -timeout 2h ./integration/mainjob
 
 .PHONY: soak
-soak: build ## Main job and kills in turn, for HOURS hours (default 1); stops at the first failure
+soak: build ## Main job, kills and power cuts in turn, for HOURS hours (default 1); stops at the first failure
 	@end=$$(( $$(date +%s) + 3600 * $(or $(HOURS),1) )); while [ $$(date +%s) -lt $$end ]; do \
-	  $(MAKE) --no-print-directory mainjob BYTES=268435456 && $(MAKE) --no-print-directory chaos CYCLES=50 || exit 1; done
+	  $(MAKE) --no-print-directory mainjob BYTES=268435456 && $(MAKE) --no-print-directory chaos CYCLES=50 POINTS=100000 || exit 1; done
 
 .PHONY: conform
 conform: deps ## Record Apache Kafka's answers anew (wants its jars and a JVM)

@@ -62,6 +62,14 @@ func NeedProgram(t testing.TB, name string) {
 	}
 }
 
+// Chaos skips a test that only the long runs have time for: make chaos.
+func Chaos(t testing.TB) {
+	t.Helper()
+	if os.Getenv("OTTLA_CHAOS") == "" {
+		t.Skip("only in make chaos")
+	}
+}
+
 // Skip skips a test for lack of something that a full run has. make test counts such skips and shows them at its end;
 // with OTTLA_NO_SKIP=1 they are failures.
 func Skip(t testing.TB, why string) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -63,17 +62,9 @@ func cutLoop(t *testing.T, row, cycles int, mount string, set map[string]string)
 	}.Run(t)
 }
 
-// needChaos skips what only the long runs have time for.
-func needChaos(t *testing.T) {
-	t.Helper()
-	if os.Getenv("OTTLA_CHAOS") == "" {
-		t.Skip("only in make chaos")
-	}
-}
-
 // TestCutOnOtherMounts: how often ext4 commits by itself, and whether it orders data before names, changes nothing.
 func TestCutOnOtherMounts(t *testing.T) {
-	needChaos(t)
+	launch.Chaos(t)
 	for _, commit := range []string{"commit=1", "commit=5", "commit=1000"} {
 		for _, data := range []string{"data=ordered", "data=writeback"} {
 			t.Run(commit+","+data, func(t *testing.T) { cutLoop(t, 8, 20, commit+","+data, nil) })
@@ -91,7 +82,7 @@ const (
 // TestCutWithPageCache: a cut takes the ends of logs, no more than the window, and leaves a prefix. That it takes something is
 // what shows that the other tests could see it.
 func TestCutWithPageCache(t *testing.T) {
-	needChaos(t)
+	launch.Chaos(t)
 	seed, cycles := verifier.Seed(t), verifier.Cycles(t, 20)
 	counters := results.Begin(t, 6, seed)
 	random := verifier.Random(seed, 0)
