@@ -244,8 +244,21 @@ func (s *Store) Stray(tp TopicPartition) error {
 	return err
 }
 
+// SetAside takes a partition away and keeps its directory under a name that no partition can have, durably.
+func (s *Store) SetAside(tp TopicPartition, name string) error {
+	l, _, err := s.takeAwayTo(tp, name)
+	if l == nil || err != nil {
+		return err
+	}
+	return s.syncRoot()
+}
+
 // takeAway renames a partition's directory and forgets the log. Nil if there is none.
 func (s *Store) takeAway(tp TopicPartition, suffix string) (l *Log, dir string, err error) {
+	return s.takeAwayTo(tp, setAside(tp, suffix))
+}
+
+func (s *Store) takeAwayTo(tp TopicPartition, name string) (l *Log, dir string, err error) {
 	if l := s.Get(tp); l != nil {
 		defer l.pauseCompaction()()
 	}
@@ -258,7 +271,7 @@ func (s *Store) takeAway(tp TopicPartition, suffix string) (l *Log, dir string, 
 	defer l.appendMu.Unlock()
 	s.checkpoints.writing.Lock()
 	defer s.checkpoints.writing.Unlock()
-	dir = join(s.dir, setAside(tp, suffix))
+	dir = join(s.dir, name)
 	if err := s.fs.Rename(l.dir, dir); err != nil {
 		return nil, "", l.storageError(err)
 	}

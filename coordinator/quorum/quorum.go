@@ -71,6 +71,9 @@ func Open(ctx context.Context, o Options) (*Quorum, error) {
 }
 
 func (q *Quorum) open(ctx context.Context, o Options) (err error) {
+	if err := setKafkaAside(o); err != nil {
+		return err
+	}
 	if q.logs, err = openEntries(o.Store, o.Now); err != nil {
 		return err
 	}
@@ -117,7 +120,7 @@ func (q *Quorum) open(ctx context.Context, o Options) (err error) {
 	}
 	q.logs.replayed()
 	q.machine.forgetRehearsal()
-	return nil
+	return q.adoptKafka(ctx, o)
 }
 
 // nothing is a proposal that shows that a leader is there and everything is applied.

@@ -47,9 +47,9 @@ func (d *dumper) records(file vfs.File, name string, b logstore.SegmentBatch) {
 	}
 }
 
-// topicOf is the topic whose partition's directory a file is in; Kafka's bootstrap.checkpoint lies in the data directory.
+// topicOf is the topic whose partition's directory a file is in. What Kafka's metadata is kept in has a name of its own.
 func topicOf(name string) string {
-	if path.Base(name) == "bootstrap.checkpoint" {
+	if path.Base(name) == "bootstrap.checkpoint" || path.Base(path.Dir(name)) == quorum.KafkaMetadataName {
 		return metadataTopic
 	}
 	tp, _, _ := logstore.ParseDirName(path.Base(path.Dir(name)))
