@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -160,6 +161,9 @@ func ParseTimeIndex(b []byte, base int64) (entries []IndexEntry, rest []byte) {
 
 func parseIndex(b []byte, width int, parse func([]byte) (IndexEntry, bool)) ([]IndexEntry, []byte) {
 	n := prefixEntries(b, width, func(b []byte) bool { _, ok := parse(b); return ok })
+	if n == 1 && len(b) > width && len(bytes.Trim(b, "\x00")) == 0 {
+		n = 0 // nothing but room for entries
+	}
 	entries := make([]IndexEntry, n)
 	for i := range entries {
 		entries[i], _ = parse(b[i*width:])

@@ -9,6 +9,8 @@
 //	entries.go    raft's log, as a log of package logstore
 //	state.go      raft's term and vote, and whose directory this is: the file quorum-state
 //	snapshots.go  snapshots of the image, as files beside the log
+//	kafka.go      taking over what an Apache Kafka of one node wrote
+//	views.go      what tools may read of the files (package dump)
 //	transport.go  how voters reach each other
 //	logger.go     raft's messages into slog
 //

@@ -45,6 +45,8 @@ func golden(t *testing.T, name, got string) {
 		}
 		return "TIME"
 	})
+	// A snapshot has its producers in no order.
+	got = regexp.MustCompile(`(snapshot: checksum is )[0-9a-f]{8}(, the header says )[0-9a-f]{8}`).ReplaceAllString(got, "${1}SUM${2}SUM")
 	file := path.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -183,6 +185,7 @@ func TestDamage(t *testing.T) {
 		{"everything", segment, func(b []byte) []byte { return bytes.Repeat([]byte{0xa5}, len(b)) }},
 		{"an index entry", strings.TrimSuffix(segment, ".log") + ".index", func(b []byte) []byte { b[7]++; return b }},
 		{"a preallocated index", strings.TrimSuffix(segment, ".log") + ".index", func(b []byte) []byte { return append(b, make([]byte, 80)...) }},
+		{"an index of room only", strings.TrimSuffix(segment, ".log") + ".timeindex", func([]byte) []byte { return make([]byte, 96) }},
 		{"a time index entry", strings.TrimSuffix(segment, ".log") + ".timeindex", func(b []byte) []byte { b[7]++; return b }},
 		{"an index cut off", strings.TrimSuffix(segment, ".log") + ".index", func(b []byte) []byte { return append(b, 1, 2, 3) }},
 		{"a snapshot", dir + "/topic-0/00000000000000000018.snapshot", func(b []byte) []byte { b[12]++; return b }},
@@ -196,7 +199,7 @@ func TestDamage(t *testing.T) {
 		write(t, fs, c.file, c.change(b))
 		text, wrong := printed(t, fs, Options{}, c.file)
 		fmt.Fprintf(&out, "--- %s: %d wrong\n%s", c.name, wrong, text)
-		if wrong == 0 != (c.name == "a preallocated index") {
+		if allowed := c.name == "a preallocated index" || c.name == "an index of room only"; wrong == 0 != allowed {
 			t.Errorf("%s: %d things wrong", c.name, wrong)
 		}
 	}
