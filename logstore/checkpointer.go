@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/ottla/ottla/logstore/vfs"
 )
 
 // checkpointer writes, off the path of acknowledgements, how far each log needs no recovery: recovery points, and high
@@ -21,6 +23,8 @@ type checkpointer struct {
 	cleaned map[TopicPartition]int64 // what cleaner-offset-checkpoint says: a log's first offset that was never compacted
 	// gone are deleted partitions that the checkpoints may still name: of a new one of that name it would be untrue.
 	gone map[TopicPartition]bool
+	// volume is the file system, nil where it cannot be synced as a whole.
+	volume vfs.Volume
 
 	mu          sync.Mutex // the last lock taken
 	touched     []*Log     // that moved since the last run
@@ -97,16 +101,9 @@ func (c *checkpointer) run() {
 func (c *checkpointer) write(logs []*Log) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	var errs []error
-	for _, l := range logs {
-		if l.Err() != nil || l.nameless.Load() {
-			continue // offline or deleted; or nothing may count on the log before it is known whose it is
-		}
-		point, err := l.settle()
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
+	points, err := c.settle(logs)
+	errs := []error{err}
+	for l, point := range points {
 		c.points[l.tp] = point
 	}
 	// The names need no sync: what a power cut brings back is as true, only older.

@@ -138,7 +138,7 @@ func (s *Store) abandon() error {
 			seg.handle.drop()
 		}
 	}
-	return s.lock.Close()
+	return errors.Join(s.closeVolumes(), s.lock.Close())
 }
 
 // agree compares what the directories say of themselves: one cluster, which it returns, and ids that differ. The node is

@@ -4,25 +4,34 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ottla/ottla/logstore/vfs"
 )
 
 // flusher makes appends durable: group commit. A log waits in the queue at most once. One sync of a log serves every
 // append that was in its files when the sync began; those that come meanwhile wait for the next one, together. Logs are
-// synced in parallel by workers, which exist only while the queue is not empty: an idle store has none.
+// synced in parallel by workers, which exist only while the queue is not empty: an idle store has none. Where many wait,
+// one worker syncs them all together, by one sync of the file system; those that come meanwhile gather for the next.
 //
 // A log in page-cache mode is not queued by its appends. It waits, with others of its kind, until maxLazyBytes of it,
 // maxLazyTotal of all, or a second has gathered.
 type flusher struct {
 	max     int
 	sync    func(*Log)
+	syncAll func([]*Log)
+	now     func() time.Time
 	timers  *timers
 	workers sync.WaitGroup
 
 	mu      sync.Mutex // the last lock taken
 	queue   []*Log
 	running int
-	lazy    []*Log
-	armed   bool // a timer will queue the lazy ones
+	round   bool // a worker syncs many together
+	choice  syncChoice
+	// volume is the file system, nil where it cannot be synced as a whole. Only a worker in a round uses it.
+	volume vfs.Volume
+	lazy   []*Log
+	armed  bool // a timer will queue the lazy ones
 
 	lazyTotal atomic.Int64 // bytes appended to lazy logs since they were last queued all together
 }
@@ -68,31 +77,63 @@ func (f *flusher) push(l *Log) {
 	case flushIdle:
 		l.flush = flushQueued
 		f.queue = append(f.queue, l)
-		if f.running < f.max {
-			f.running++
-			f.workers.Add(1)
-			go f.work()
+		if f.running < f.max && !f.round {
+			f.start()
 		}
 	}
 }
 
-// work syncs logs until none waits. Started by push, awaited by Store.Close.
+func (f *flusher) start() {
+	f.running++
+	f.workers.Add(1)
+	go f.work()
+}
+
+// work syncs logs until none waits, or another worker takes all. Started by push, awaited by Store.Close.
 func (f *flusher) work() {
 	defer f.workers.Done()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for len(f.queue) > 0 {
-		l := f.queue[0]
-		f.queue[0] = nil
-		if f.queue = f.queue[1:]; len(f.queue) == 0 {
-			f.queue = nil
+	for len(f.queue) > 0 && !f.round {
+		if f.volume != nil && f.choice.together(len(f.queue), f.now(), f.volume.Pending) {
+			f.workRound()
+		} else {
+			f.workOne()
 		}
-		l.flush = flushRunning
-		f.mu.Unlock()
-		f.sync(l)
-		f.mu.Lock()
 	}
 	f.running--
+}
+
+func (f *flusher) workOne() {
+	l := f.queue[0]
+	f.queue[0] = nil
+	if f.queue = f.queue[1:]; len(f.queue) == 0 {
+		f.queue = nil
+	}
+	l.flush = flushRunning
+	beside, began := f.running, f.now()
+	f.mu.Unlock()
+	f.sync(l)
+	took := f.now().Sub(began)
+	f.mu.Lock()
+	f.choice.tookAlone(took, beside)
+}
+
+// workRound syncs all that wait together. Nobody else begins anything meanwhile: it would be in each other's way on the
+// disk.
+func (f *flusher) workRound() {
+	logs := f.queue
+	f.queue, f.round = nil, true
+	for _, l := range logs {
+		l.flush = flushRunning
+	}
+	f.mu.Unlock()
+	f.syncAll(logs)
+	f.mu.Lock()
+	f.round = false
+	for n := len(f.queue) - 1; n > 0 && f.running < f.max; n-- { // this one goes on itself
+		f.start()
+	}
 }
 
 // synced is called by a worker that has synced the log, before it tells anybody: the next sync begins meanwhile.

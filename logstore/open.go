@@ -74,8 +74,12 @@ func (s *Store) look(o Options) (err error) {
 // start recovers what look has found.
 func (s *Store) start(o Options) error {
 	began := s.now()
-	if err := s.open(o); err != nil {
-		return err
+	err := s.openVolumes(o)
+	if err == nil {
+		err = s.open(o)
+	}
+	if err != nil {
+		return errors.Join(err, s.closeVolumes())
 	}
 	s.space.measure()
 	if s.retentionCheck > 0 {
@@ -85,6 +89,35 @@ func (s *Store) start(o Options) error {
 		f(s.dir, len(s.logs), s.clean, s.now().Sub(began))
 	}
 	return nil
+}
+
+// openVolumes opens the file system, once for each of its two users: an error is told once.
+func (s *Store) openVolumes(o Options) (err error) {
+	if o.MinSyncedTogether < 0 {
+		return nil
+	}
+	for _, into := range []*vfs.Volume{&s.flusher.volume, &s.checkpoints.volume} {
+		v, err := s.fs.Volume(s.dir)
+		if errors.Is(err, errors.ErrUnsupported) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("data directory %s: %w", s.dir, err)
+		}
+		*into = v
+	}
+	return nil
+}
+
+func (s *Store) closeVolumes() error {
+	var errs []error
+	for _, v := range []*vfs.Volume{&s.flusher.volume, &s.checkpoints.volume} {
+		if *v != nil {
+			errs = append(errs, (*v).Close())
+			*v = nil
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // makeDir makes a directory and those above it, durably.

@@ -19,6 +19,9 @@ func (l *Log) AdvanceLogStart(to int64) error {
 	if hw := l.highWatermark.Load(); to > hw {
 		return protocol.Errorf(protocol.OffsetOutOfRange, "%s: records up to offset %d cannot be deleted: the high watermark is %d", l.tp, to, hw)
 	}
+	if err := l.flushBelow(to); err != nil {
+		return err
+	}
 	l.appendMu.Lock()
 	l.advanceLogStart(to)
 	l.appendMu.Unlock()
@@ -52,6 +55,11 @@ func (l *Log) ApplyRetention(nowMs int64) error {
 	n, start, why, err := l.deletable(config, nowMs)
 	if err != nil {
 		return l.storageError(err)
+	}
+	if n > 0 {
+		if err := l.flushBelow(start); err != nil {
+			return err
+		}
 	}
 	l.appendMu.Lock()
 	if l.Err() == nil {

@@ -12,48 +12,122 @@ import (
 // it is written when there is much of it, and durable only when the recovery point, below which a start does not look
 // for it, goes past. This file is all of that.
 
-// settle makes durable what a start will not rebuild below the point it returns. The indexes are not of that kind: a
-// start sees what they lack. The caller holds checkpointer.writing.
-func (l *Log) settle() (point int64, err error) {
+// settling is what must be durable before a log's recovery point goes up to point.
+type settling struct {
+	log    *Log
+	point  int64
+	epochs bool       // leader-epoch-checkpoint
+	txns   []*segment // whose transaction indexes
+}
+
+func (l *Log) takeSettling() settling {
 	l.mu.Lock()
-	point = l.synced
+	defer l.mu.Unlock()
+	t := settling{log: l, point: l.synced, epochs: l.epochs.dirty}
 	if mutant.Is(mutant.PointAheadOfSync) {
-		point = l.end.Load()
+		t.point = l.end.Load()
 	}
-	epochs := l.epochs.dirty
-	var txns []*segment
 	for _, s := range l.segments {
 		if s.txnsDirty {
 			s.txnsDirty = false
-			txns = append(txns, s)
+			t.txns = append(t.txns, s)
 		}
 	}
-	l.mu.Unlock()
+	return t
+}
 
-	for _, s := range txns {
+func (t settling) nothing() bool { return !t.epochs && len(t.txns) == 0 }
+
+// settle makes durable what a start will not rebuild below the points of logs, and returns the points. The indexes are
+// not of that kind: a start sees what they lack. Logs of which something failed are left out. writing is held.
+func (c *checkpointer) settle(logs []*Log) (points map[*Log]int64, err error) {
+	points = map[*Log]int64{}
+	var due []settling
+	for _, l := range logs {
+		if l.Err() != nil || l.nameless.Load() {
+			continue // offline or deleted; or nothing may count on the log before it is known whose it is
+		}
+		if t := l.takeSettling(); t.nothing() {
+			points[l] = t.point
+		} else {
+			due = append(due, t)
+		}
+	}
+	if c.volume == nil || len(due) < c.store.minTogether || c.settleTogether(due, points) != nil {
+		err = c.settleEach(due, points) // also where the file system had an error, perhaps of a stranger's
+	}
+	for l, point := range points {
+		if mutant.Is(mutant.PointAheadOfSync) {
+			break
+		}
+		l.mu.Lock()
+		points[l] = min(point, l.synced) // a truncation may have come in between
+		l.mu.Unlock()
+	}
+	return points, err
+}
+
+func (c *checkpointer) settleEach(due []settling, points map[*Log]int64) error {
+	var errs []error
+	for _, t := range due {
+		err := t.syncTxns()
+		if err == nil && t.epochs {
+			err = t.log.writeEpochs()
+		}
+		if err == nil {
+			err = c.store.fs.SyncDir(t.log.directory())
+		}
+		if err == nil {
+			points[t.log] = t.point
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (t settling) syncTxns() error {
+	for _, s := range t.txns {
 		if mutant.Is(mutant.SkipTxnIndexSync) {
 			break
 		}
-		if err := syncIfThere(l.store.fs, s.path(txnIndexExt)); err != nil {
+		if err := syncIfThere(t.log.store.fs, s.path(txnIndexExt)); err != nil {
 			// Not tried again, as with the batches; the next start writes the entries from them.
-			return 0, l.fail("syncing "+s.path(txnIndexExt), err)
+			return t.log.fail("syncing "+s.path(txnIndexExt), err)
 		}
 	}
-	if epochs {
-		err = errors.Join(err, l.writeEpochs())
+	return nil
+}
+
+// settleTogether is settleEach with two syncs of the file system for all: of the content, then of the names.
+func (c *checkpointer) settleTogether(due []settling, points map[*Log]int64) error {
+	for _, t := range due {
+		if !t.epochs {
+			continue
+		}
+		data, name := t.log.takeEpochs()
+		if err := writeFile(c.store.fs, name+tmpExt, data, false); err != nil {
+			return err
+		}
 	}
-	if len(txns) > 0 || epochs {
-		err = errors.Join(err, l.store.fs.SyncDir(l.directory()))
+	if err := c.volume.Sync(); err != nil {
+		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err != nil {
-		return 0, err
+	for _, t := range due {
+		if !t.epochs {
+			continue
+		}
+		name := join(t.log.directory(), epochsName)
+		if err := c.store.fs.Rename(name+tmpExt, name); err != nil {
+			return err
+		}
 	}
-	if mutant.Is(mutant.PointAheadOfSync) {
-		return point, nil
+	if err := c.volume.Sync(); err != nil {
+		return err
 	}
-	return min(point, l.synced), nil // a truncation may have come in between
+	for _, t := range due {
+		points[t.log] = t.point
+	}
+	return nil
 }
 
 // syncIfThere: a file that is not there was deleted with its segment, or is made again when it is missed.
@@ -77,10 +151,7 @@ func (l *Log) writeEpochsIfRoom() error {
 
 // writeEpochs replaces leader-epoch-checkpoint. The caller holds checkpointer.writing: the file must not go back.
 func (l *Log) writeEpochs() error {
-	l.mu.Lock()
-	data, name := l.epochs.encode(), join(l.dir, epochsName)
-	l.epochs.dirty = false
-	l.mu.Unlock()
+	data, name := l.takeEpochs()
 	if err := replaceFile(l.store.fs, name, data); err != nil {
 		l.mu.Lock()
 		l.epochs.dirty = true
@@ -88,6 +159,14 @@ func (l *Log) writeEpochs() error {
 		return err
 	}
 	return nil
+}
+
+// takeEpochs is what the file is to hold, and its name.
+func (l *Log) takeEpochs() (data []byte, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.epochs.dirty = false
+	return l.epochs.encode(), join(l.dir, epochsName)
 }
 
 // writeAllIndexes is writeIndexes for the active segment, and for those that were sealed while the disk was full.

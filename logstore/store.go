@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math"
@@ -26,6 +27,7 @@ type Options struct {
 	ProducerIDExpirationMs int64 // producer.id.expiration.ms (86400000)
 	MaxOpenSegments        int   // segment files kept open while nobody uses them (4096)
 	MaxParallelSyncs       int   // 16
+	MinSyncedTogether      int   // so many logs that wait are synced by one sync of the file system (16); negative: never
 	Space                  SpaceLimits
 	// RetentionClock says what is old. Nil goes by Now.
 	RetentionClock *RetentionClock
@@ -52,6 +54,7 @@ type Store struct {
 	lock    io.Closer
 	health
 
+	minTogether int
 	handles     handlePool
 	timers      timers
 	flusher     flusher
@@ -87,7 +90,9 @@ func newStore(dir string, o Options) *Store {
 	if s.handles.max <= 0 {
 		s.handles.max = 4096
 	}
-	s.flusher.max, s.flusher.sync, s.flusher.timers = o.MaxParallelSyncs, (*Log).syncDirty, &s.timers
+	s.flusher.max, s.flusher.sync, s.flusher.syncAll, s.flusher.timers, s.flusher.now = o.MaxParallelSyncs, (*Log).syncDirty, s.syncTogether, &s.timers, s.now
+	s.minTogether = cmp.Or(o.MinSyncedTogether, minTogether)
+	s.flusher.choice.min = s.minTogether
 	if s.flusher.max <= 0 {
 		s.flusher.max = 16
 	}
@@ -353,10 +358,13 @@ func (s *Store) Close() error {
 	for _, l := range logs {
 		l.pauseCompaction() // for good
 	}
+	for _, l := range logs {
+		l.flushSoon() // all are in the queue before the first is waited for
+	}
 	err := inParallel(logs, s.flusher.max, (*Log).close)
 	s.flusher.workers.Wait()
 	if err = errors.Join(s.Err(), err); s.Err() == nil {
-		err = errors.Join(err, s.checkpoints.write(logs), s.checkpoints.writeAllLogStarts(), s.writeClock())
+		err = errors.Join(err, s.syncNames(logs), s.checkpoints.write(logs), s.checkpoints.writeAllLogStarts(), s.writeClock())
 	}
 	if err == nil {
 		err = errors.Join(replaceFile(s.fs, join(s.dir, cleanShutdownName), cleanShutdown), s.syncRoot())
@@ -368,14 +376,15 @@ func (s *Store) Close() error {
 		}
 		l.mu.Unlock()
 	}
-	return errors.Join(err, s.lock.Close())
+	return errors.Join(err, s.closeVolumes(), s.lock.Close())
 }
 
 // cleanShutdown is the content of the marker: Kafka reads the broker epoch from it, which a broker without one has
 // as -1.
 var cleanShutdown = []byte(`{"version":0,"brokerEpoch":-1}`)
 
-// close makes the log such that the next start has nothing to read but ends. An offline log is left as it is.
+// close makes the log such that the next start has nothing to read but ends; syncNames must follow. An offline log is
+// left as it is.
 func (l *Log) close() error {
 	if err := l.Err(); err != nil {
 		return err
@@ -385,9 +394,6 @@ func (l *Log) close() error {
 	}
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
-	if err := l.bear(); err != nil { // nothing was ever appended that would have done it
-		return err
-	}
 	if !l.changed {
 		return nil
 	}
@@ -397,7 +403,34 @@ func (l *Log) close() error {
 	l.mu.Unlock()
 	l.writeAllIndexes()
 	l.takeSnapshot(l.end.Load())
-	return l.store.fs.SyncDir(l.dir)
+	l.mu.Lock()
+	l.dirDirty = true
+	l.mu.Unlock()
+	return nil
+}
+
+// syncNames makes durable the names of the logs' files, and of new logs, once nothing is appended any more.
+func (s *Store) syncNames(logs []*Log) error {
+	var due []*Log
+	for _, l := range logs {
+		if l.Err() == nil && (l.dirDirty || l.newborn) {
+			due = append(due, l)
+		}
+	}
+	if s.flusher.volume != nil && len(due) >= s.minTogether && s.flusher.volume.Sync() == nil {
+		return nil
+	}
+	newborn := slices.ContainsFunc(due, func(l *Log) bool { return l.newborn })
+	err := inParallel(due, s.flusher.max, func(l *Log) (err error) {
+		if l.newborn {
+			err = syncIfThere(s.fs, join(l.dir, partitionName))
+		}
+		return errors.Join(err, s.fs.SyncDir(l.dir))
+	})
+	if newborn {
+		err = errors.Join(err, s.syncRoot()) // one for all
+	}
+	return err
 }
 
 // inParallel runs f for all logs, so many at a time.

@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"errors"
+	"time"
 
 	"github.com/ottla/ottla/logstore/mutant"
 	"github.com/ottla/ottla/logstore/vfs"
@@ -27,9 +28,34 @@ func (l *Log) Flush() error {
 	return <-w.done
 }
 
+// flushBelow flushes where something below offset is not on disk: a log start above what is durable would leave a start
+// without the producers' state there.
+func (l *Log) flushBelow(offset int64) error {
+	l.mu.Lock()
+	done := l.synced >= offset
+	l.mu.Unlock()
+	if done {
+		return nil
+	}
+	return l.Flush()
+}
+
+// flushSoon asks for a sync of what is not on disk, and does not wait.
+func (l *Log) flushSoon() {
+	l.mu.Lock()
+	due := l.Err() == nil && l.synced < l.end.Load()
+	l.mu.Unlock()
+	if due {
+		l.store.flusher.enqueue(l)
+	}
+}
+
 // afterAppend moves flushed in page-cache mode, and says when the append is to be synced. mu is held.
 func (l *Log) afterAppend(end int64) syncWhen {
 	if l.config.durable() {
+		if mutant.Is(mutant.AckBeforeSync) {
+			l.flushed.Store(end)
+		}
 		return syncNow
 	}
 	l.flushed.Store(end)
@@ -58,22 +84,65 @@ type syncJob struct {
 func (l *Log) syncDirty() {
 	began := l.store.now()
 	job, ok := l.takeSyncJob()
-	if ok {
-		what, err := l.runSyncJob(job)
-		ok = err == nil
-		if err != nil && !l.isDeleted() {
-			// Not tried again: the kernel takes the pages that it could not write for written, and would now say that
-			// all is well. What is above flushed is unknown until a restart has read it from the disk.
-			l.markSyncFailed(job.dir)
-			_ = l.fail(what, err)
+	if !ok {
+		l.store.flusher.synced(l)
+		return
+	}
+	what, err := l.runSyncJob(job)
+	l.endSyncJob(job, began, what, err)
+}
+
+// syncTogether is syncDirty for many logs, by one sync of the file system. Run by a worker of the flusher in a round.
+func (s *Store) syncTogether(logs []*Log) {
+	began := s.now()
+	jobs := make([]syncJob, len(logs))
+	taken := make([]bool, len(logs))
+	for i, l := range logs {
+		jobs[i], taken[i] = l.takeSyncJob()
+	}
+	err := s.flusher.syncVolume(len(logs))
+	for i, l := range logs {
+		if !taken[i] {
+			s.flusher.synced(l)
+			continue
 		}
-		for _, s := range job.segments {
-			s.handle.release()
+		what, err := "", err
+		if err != nil {
+			what, err = l.runSyncJob(jobs[i])
 		}
+		l.endSyncJob(jobs[i], began, what, err)
+	}
+}
+
+// syncVolume is called in a round. An error does not say whose bytes it is about, a stranger's perhaps, or those of a
+// log that is offline for it already. Then each log of the round asks about its own file: this is no second try, for the
+// kernel tells of bytes that it lost to everyone who had the file open when they were written, as the log had.
+func (f *flusher) syncVolume(logs int) error {
+	began := f.now()
+	err := f.volume.Sync()
+	if mutant.Is(mutant.IgnoreVolumeError) {
+		err = nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.choice.tookTogether(logs, f.now().Sub(began), err, f.now())
+	return err
+}
+
+// endSyncJob tells everybody how a sync of the log ended, and lets its files go.
+func (l *Log) endSyncJob(job syncJob, began time.Time, what string, err error) {
+	if err != nil && !l.isDeleted() {
+		// Not tried again: the kernel takes the pages that it could not write for written, and would now say that
+		// all is well. What is above flushed is unknown until a restart has read it from the disk.
+		l.markSyncFailed(job.dir)
+		_ = l.fail(what, err)
+	}
+	for _, s := range job.segments {
+		s.handle.release()
 	}
 	var waiters []flushWaiter
 	moved := false
-	if ok {
+	if err == nil {
 		moved, waiters = l.finishSyncJob(job)
 	}
 	l.store.flusher.synced(l)
@@ -86,7 +155,7 @@ func (l *Log) syncDirty() {
 			f(l.tp, job.target, l.store.now().Sub(began))
 		}
 	}
-	if ok {
+	if err == nil {
 		l.store.checkpoints.note(l, job.bytes)
 	}
 }
@@ -122,6 +191,9 @@ func (l *Log) runSyncJob(job syncJob) (what string, err error) {
 			vfs.DropCache(s.handle.file)
 			return "syncing " + s.handle.path, err
 		}
+	}
+	if mutant.Is(mutant.SkipDirSync) {
+		return "", nil
 	}
 	if job.newborn {
 		return "syncing a new partition", l.syncNewborn(job.dir)

@@ -12,6 +12,8 @@ const (
 	SkipDirSync Name = "skip-dir-sync"
 	// AckBeforeSync calls an append flushed before it is.
 	AckBeforeSync Name = "ack-before-sync"
+	// IgnoreVolumeError takes a failed sync of the file system for a good one.
+	IgnoreVolumeError Name = "ignore-volume-error"
 	// SkipCRC takes every checksum for right.
 	SkipCRC Name = "skip-crc"
 	// AckBeforeWrite acknowledges an append whether or not its bytes could be written.
@@ -56,4 +58,5 @@ var All = []Mutant{
 	{SkipSnapshotCRC, "a torn snapshot is believed", "logstore", "TestSnapshotRoundTripAndDamage"},
 	{IgnoreReserve, "clients fill the disk up", "logstore", "TestFullDiskAndBack"},
 	{SkipFirstFetch, "batches are shown that nobody has looked at", "logstore", "TestFlipsAreFound"},
+	{IgnoreVolumeError, "a failed sync of the file system counts as a good one", "logstore", "TestFailedSyncTogether"},
 }

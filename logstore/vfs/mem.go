@@ -24,6 +24,7 @@ type Mem struct {
 	locked   map[string]bool
 	capacity int64 // in bytes; writes beyond fail with ENOSPC
 	pages    int64 // taken by the files that have a name
+	losses   int   // syncs that failed, of a file or of all
 }
 
 // NewMem is an empty file system. Modification times come from now; nil leaves them at the epoch where Chtimes does
@@ -109,7 +110,7 @@ func (m *Mem) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	case flag&os.O_TRUNC != 0:
 		m.pages += node.content.truncate(0)
 	}
-	return &memFile{fs: m, name: name, node: node, writable: flag&(os.O_RDWR|os.O_WRONLY) != 0}, nil
+	return &memFile{fs: m, name: name, node: node, writable: flag&(os.O_RDWR|os.O_WRONLY) != 0, heard: node.content.heard()}, nil
 }
 
 // ReadDir lists a directory.
@@ -249,10 +250,7 @@ func (m *Mem) SyncDir(name string) error {
 	case !node.isDir():
 		return pathError("sync", name, syscall.ENOTDIR)
 	}
-	for _, c := range node.pending {
-		apply(node.durable, c)
-	}
-	node.pending = nil
+	node.sync()
 	return nil
 }
 

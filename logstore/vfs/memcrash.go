@@ -45,6 +45,9 @@ func killed(n *memNode, copies map[*memNode]*memNode) *memNode {
 	}
 	c := &memNode{mode: n.mode, modTime: n.modTime, content: n.content}
 	c.content.pages = slices.Clone(n.content.pages)
+	if c.content.losses > 0 && !c.content.told {
+		c.content.forget()
+	}
 	copies[n] = c
 	if !n.isDir() {
 		return c

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -16,6 +17,9 @@ type memContent struct {
 	size      int64
 	durable   int64 // the size on disk
 	sizeDirty bool
+
+	losses int  // by syncs of the whole file system
+	told   bool // somebody has heard of the last of them
 }
 
 // memPage is one page. A page that nobody wrote is nil and reads as zeros.
@@ -165,6 +169,7 @@ type memFile struct {
 	node     *memNode
 	writable bool
 	closed   bool // guarded by fs.mu
+	heard    int  // memContent.losses told; guarded by fs.mu
 }
 
 func (f *memFile) Name() string { return f.name }
@@ -231,7 +236,17 @@ func (f *memFile) change(name string, op func() error) error {
 	return nil
 }
 
-func (f *memFile) Sync() error { return f.locked("sync", f.node.content.sync) }
+func (f *memFile) Sync() (err error) {
+	closed := f.locked("sync", func() {
+		c := &f.node.content
+		c.sync()
+		if f.heard < c.losses {
+			f.heard, c.told = c.losses, true
+			err = pathError("sync", f.name, syscall.EIO)
+		}
+	})
+	return errors.Join(closed, err)
+}
 
 // DropCache is what vfs.DropCache calls.
 func (f *memFile) DropCache() {
@@ -239,7 +254,12 @@ func (f *memFile) DropCache() {
 }
 
 // LoseSync makes the file what it is after a sync that failed with EIO. errorfs calls it.
-func (f *memFile) LoseSync() { _ = f.locked("sync", f.node.content.lose) }
+func (f *memFile) LoseSync() {
+	_ = f.locked("sync", func() {
+		f.node.content.lose()
+		f.fs.losses++
+	})
+}
 
 func (f *memFile) Chtimes(mtime time.Time) error {
 	return f.locked("chtimes", func() { f.node.modTime = mtime })

@@ -28,6 +28,7 @@ func (osFS) MkdirAll(name string, perm fs.FileMode) error  { return os.MkdirAll(
 func (osFS) Rename(oldName, newName string) error          { return os.Rename(oldName, newName) }
 func (osFS) Remove(name string) error                      { return os.Remove(name) }
 func (osFS) RemoveAll(name string) error                   { return os.RemoveAll(name) }
+func (osFS) Volume(dir string) (Volume, error)             { return openVolume(dir) }
 func (osFS) DiskUsage(name string) (uint64, uint64, error) { return diskUsage(name) }
 
 // SyncDir opens the directory for the one sync: a descriptor kept per directory would cost one per partition.

@@ -11,7 +11,7 @@ import (
 // FS is a file system. Paths are slash-separated. Errors satisfy errors.Is with fs.ErrNotExist, fs.ErrExist and the like.
 //
 // Nothing is durable before it is synced: a file's bytes by its Sync, the names in a directory (create, rename, remove)
-// by SyncDir.
+// by SyncDir. A Volume's Sync does both for all.
 type FS interface {
 	// Open opens name for reading.
 	Open(name string) (File, error)
@@ -27,6 +27,9 @@ type FS interface {
 	RemoveAll(name string) error
 	// SyncDir makes the names in a directory durable.
 	SyncDir(name string) error
+	// Volume is the file system that holds dir, to be synced as a whole. errors.ErrUnsupported says that it cannot be, or
+	// that it would not tell of every error.
+	Volume(dir string) (Volume, error)
 	// Lock takes an exclusive lock on name, created if missing. It is released by Close or the process's end.
 	// A lock held by another process is ErrLocked.
 	Lock(name string) (io.Closer, error)

@@ -211,6 +211,38 @@ func (f *FS) SyncDir(name string) error {
 	return f.do(SyncDir, name, func() error { return f.FS.SyncDir(name) })
 }
 
+// Volume is the file system, to be synced as a whole.
+func (f *FS) Volume(dir string) (vfs.Volume, error) {
+	inner, err := f.FS.Volume(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &volume{inner, f, dir}, nil
+}
+
+// volume is a file system that is synced as a whole, under rules.
+type volume struct {
+	vfs.Volume
+	fs  *FS
+	dir string
+}
+
+func (v *volume) Sync() error {
+	_, err := v.fs.before(Op{Kind: SyncFS, Name: v.dir})
+	if err == nil {
+		return v.Volume.Sync()
+	}
+	loseSync(v.Volume)
+	return err
+}
+
+// loseSync does to what vfs.Mem gave what a kernel does when the disk takes nothing.
+func loseSync(of any) {
+	if mem, ok := of.(interface{ LoseSync() }); ok {
+		mem.LoseSync()
+	}
+}
+
 func (f *FS) do(kind, name string, op func() error) error {
 	if _, err := f.before(Op{Kind: kind, Name: name}); err != nil {
 		return err
@@ -280,8 +312,6 @@ func (f *file) Sync() error {
 	if err == nil {
 		return f.File.Sync()
 	}
-	if mem, ok := f.File.(interface{ LoseSync() }); ok {
-		mem.LoseSync()
-	}
+	loseSync(f.File)
 	return err
 }

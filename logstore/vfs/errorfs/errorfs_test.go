@@ -54,6 +54,11 @@ func script(f *FS, steps string) string {
 			err = f.RemoveAll(name)
 		case "syncdir":
 			err = f.SyncDir(name)
+		case "syncfs":
+			var v vfs.Volume
+			if v, err = f.Volume(name); err == nil {
+				err = v.Sync()
+			}
 		case "lock":
 			_, err = f.Lock(name)
 		case "usage":
@@ -100,6 +105,7 @@ func TestRules(t *testing.T) {
 		{"truncate of a EIO;chtimes of a EIO;close of a EIO;stat of a EIO", "open:a truncate:a chtimes:a fstat:a stat:a close:a", "ok EIO EIO EIO EIO EIO"},
 		{"mkdir of d EACCES;list of / EIO;usage of / EIO;lock of l EACCES", "mkdir:d list:/ usage:/ lock:l", "EACCES EIO EIO EACCES"},
 		{"rename of *.new EIO;syncdir of / EIO;remove of a EIO", "open:a rename:a syncdir:/ remove:a removeall:a", "ok EIO EIO EIO EIO"},
+		{"syncfs of / #2 -> EIO", "syncfs:/ syncfs:/ syncfs:/", "ok EIO ok"},
 		{"sync of a #1 -> EIO;sync of a #2 -> ENOSPC", "open:a sync:a sync:a sync:a", "ok EIO ENOSPC ok"},
 	}
 	for _, test := range tests {

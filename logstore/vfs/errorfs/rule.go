@@ -24,8 +24,9 @@ const (
 	Rename   = "rename" // by its new name
 	Remove   = "remove" // Remove and RemoveAll
 	SyncDir  = "syncdir"
-	List     = "list" // ReadDir
-	Stat     = "stat" // of a name or a file
+	SyncFS   = "syncfs" // of a Volume, by the directory that it was opened with
+	List     = "list"   // ReadDir
+	Stat     = "stat"   // of a name or a file
 	Lock     = "lock"
 	Usage    = "usage" // DiskUsage
 
@@ -33,7 +34,7 @@ const (
 	Grow = "grow"
 )
 
-var kinds = []string{Open, Read, Write, Truncate, Sync, Chtimes, Close, Mkdir, Rename, Remove, SyncDir, List, Stat, Lock, Usage, Grow}
+var kinds = []string{Open, Read, Write, Truncate, Sync, Chtimes, Close, Mkdir, Rename, Remove, SyncDir, SyncFS, List, Stat, Lock, Usage, Grow}
 
 var errnos = map[string]error{
 	"EIO":    syscall.EIO,
