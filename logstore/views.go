@@ -34,6 +34,7 @@ const (
 	KindCleanShutdown     FileKind = "mark of a clean shutdown"
 	KindRetentionClock    FileKind = "retention clock"
 	KindLock              FileKind = "lock"
+	KindProbe             FileKind = "probe of the disk"
 )
 
 // kindsByName are the files with a name of their own, kindsByExt those with a base offset before it.
@@ -43,7 +44,7 @@ var (
 		recoveryPointName: KindOffsetCheckpoint, highWatermarkName: KindOffsetCheckpoint,
 		logStartName: KindOffsetCheckpoint, cleanerName: KindOffsetCheckpoint,
 		metaName: KindMetaProperties, cleanShutdownName: KindCleanShutdown, lockName: KindLock,
-		retentionClockName: KindRetentionClock,
+		retentionClockName: KindRetentionClock, probeName: KindProbe,
 	}
 	kindsByExt = map[string]FileKind{
 		logExt: KindSegment, indexExt: KindOffsetIndex, timeIndexExt: KindTimeIndex,
@@ -236,6 +237,9 @@ func ParsePartitionMetadata(b []byte) (topicID string, err error) {
 	id, err := parsePartitionMetadata(b)
 	return idText(id), err
 }
+
+// ParseSyncFailed reads sync-failed: the offset below which all was durable before.
+func ParseSyncFailed(b []byte) (synced int64, err error) { return parseSyncFailure(b) }
 
 // MetaProperties is what meta.properties says.
 type MetaProperties struct {

@@ -127,6 +127,7 @@ func init() { // not in the declaration: directories print files
 		logstore.KindMetaProperties:    (*dumper).metaProperties,
 		logstore.KindCleanShutdown:     (*dumper).cleanShutdown,
 		logstore.KindRetentionClock:    (*dumper).retentionClock,
+		logstore.KindSyncFailed:        (*dumper).syncFailed,
 	}
 }
 

@@ -90,6 +90,18 @@ func (d *dumper) partitionMetadata(name string, _ int64) error {
 	return err
 }
 
+func (d *dumper) syncFailed(name string, _ int64) error {
+	b, err := d.read(name)
+	if err != nil || len(b) == 0 {
+		return err
+	}
+	synced, err := logstore.ParseSyncFailed(b)
+	if err == nil {
+		d.line(1, "synced", field{"offset", synced})
+	}
+	return err
+}
+
 func (d *dumper) metaProperties(name string, _ int64) error {
 	b, err := d.read(name)
 	if err != nil {
