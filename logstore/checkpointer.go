@@ -101,6 +101,11 @@ func (c *checkpointer) run() {
 func (c *checkpointer) write(logs []*Log) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	for _, l := range logs {
+		if l.nameless.Load() { // nothing may count on the log before it is known whose it is
+			delete(c.points, l.tp)
+		}
+	}
 	points, err := c.settle(logs)
 	errs := []error{err}
 	for l, point := range points {

@@ -42,8 +42,9 @@
 // for. Who uses one checks it, against the segment or by its checksum, and makes it again. A segment is deleted only
 // when the log start behind it, and the producers' state there, are durable.
 //
-// A write or sync that fails takes the log offline at what was flushed, until a restart. Only a full disk does not: the
-// half-written batch is cut off again and the caller told. Each such error has the directory probed with a small file: if
+// A write or sync that fails takes the log offline at what was flushed, until a restart, which reads what lies above past
+// the page cache and writes it into new files (recovery_sync_failed.go). Only a full disk does not: the half-written
+// batch is cut off again and the caller told. Each such error has the directory probed with a small file: if
 // that fails, too, the whole directory is offline. A Store of Dirs that is, or could not be opened, does not stop the
 // others; but for the one with the metadata log.
 //

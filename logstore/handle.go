@@ -71,6 +71,12 @@ func (h *handle) drop() {
 	h.unlockAndClose(h.refs == 0)
 }
 
+// reopen has the file opened again by its next user: another one has its name now. Nobody uses it.
+func (h *handle) reopen() {
+	h.mu.Lock()
+	h.unlockAndClose(h.refs == 0)
+}
+
 // move renames the file. Whoever comes meanwhile waits, and opens it under its new name.
 func (h *handle) move(path string) error {
 	h.mu.Lock()

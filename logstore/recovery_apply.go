@@ -39,7 +39,10 @@ func (l *Log) apply(f facts, p plan) error {
 	}
 	l.highWatermark.Store(min(max(f.highWatermark, p.start), p.end))
 	l.txns.replicatedTo(l.highWatermark.Load())
-	return l.makeDurable(durable, f.syncFailed.there())
+	if f.syncFailed.there() {
+		return l.rewriteTail(max(durable, f.syncFailed.synced))
+	}
+	return l.makeDurable(durable)
 }
 
 // applyFiles removes what is to be removed beside the segments, and tells of what is not the ordinary course of things.
@@ -159,8 +162,11 @@ func (l *Log) applyKeep(f facts, p plan) error {
 	if p.cut == 0 && len(f.segments) == p.keep {
 		return nil
 	}
-	err := errors.Join(
-		cutFile(l.store.fs, s.path(logExt), p.keepBytes, true),
+	var err error
+	if !f.syncFailed.there() { // else it is written anew, up to there
+		err = cutFile(l.store.fs, s.path(logExt), p.keepBytes, true)
+	}
+	err = errors.Join(err,
 		syncIfThere(l.store.fs, s.offsets.path), syncIfThere(l.store.fs, s.times.path),
 		l.store.fs.SyncDir(l.dir))
 	if f := l.store.events.Truncated; err == nil && f != nil {
@@ -319,10 +325,10 @@ func (l *Log) cutTxnIndexes(durable int64) error {
 }
 
 // makeDurable syncs what a crash left above durable: only then does it count. In page-cache mode the flusher does it
-// in its time. After a failed sync the kernel may believe that it has: what is there is written once more.
-func (l *Log) makeDurable(durable int64, syncFailed bool) error {
+// in its time. If the names are to be made durable, too, they are.
+func (l *Log) makeDurable(durable int64) error {
 	l.synced = min(durable, l.end.Load())
-	if l.synced == l.end.Load() && !syncFailed {
+	if l.synced == l.end.Load() {
 		return nil
 	}
 	newNames := l.newborn || l.startHeld
@@ -332,18 +338,15 @@ func (l *Log) makeDurable(durable int64, syncFailed bool) error {
 		if err != nil {
 			return err
 		}
-		if syncFailed {
-			err = rewrite(file, s.size)
-		}
-		if err == nil && !l.config.durable() && !syncFailed {
+		if !l.config.durable() {
 			s.dirty = true
 			l.unsynced = append(l.unsynced, s)
 			continue
 		}
-		if err == nil {
-			if err = file.Sync(); err != nil {
-				vfs.DropCache(file)
-			}
+		err = file.Sync()
+		if err != nil {
+			vfs.DropCache(file)
+			l.markSyncFailed(l.dir)
 		}
 		s.handle.release()
 		if err != nil {
@@ -351,39 +354,32 @@ func (l *Log) makeDurable(durable int64, syncFailed bool) error {
 		}
 	}
 	l.dirDirty = newNames
-	if !l.config.durable() && !syncFailed {
+	if !l.config.durable() {
 		return nil
 	}
-	if syncFailed {
-		if err := removeFile(l.store.fs, join(l.dir, syncFailedName)); err != nil {
+	if newNames {
+		if err := l.syncNames(); err != nil {
 			return err
 		}
 	}
-	var err error
-	if l.newborn {
-		err = l.syncNewborn(l.dir)
-	} else if newNames || syncFailed {
-		err = l.store.fs.SyncDir(l.dir)
-	}
-	if err != nil {
-		return err
-	}
-	l.dirDirty, l.newborn, l.synced = false, false, l.end.Load()
+	l.synced = l.end.Load()
 	return nil
 }
 
-// rewrite writes a file's bytes over themselves, so that the kernel knows again that they are to be written.
-func rewrite(file vfs.File, size int64) error {
-	buf := make([]byte, 1<<20)
-	for at := int64(0); at < size; {
-		b := buf[:min(int64(len(buf)), size-at)]
-		if _, err := file.ReadAt(b, at); err != nil {
-			return err
-		}
-		if _, err := file.WriteAt(b, at); err != nil {
-			return err
-		}
-		at += int64(len(b))
+// syncNames makes the names in the log's directory durable, and the directory itself if nobody has.
+func (l *Log) syncNames() error {
+	if !l.newborn {
+		err := l.store.fs.SyncDir(l.dir)
+		l.dirDirty = err != nil
+		return err
 	}
-	return nil
+	if !l.nameless.Load() {
+		// The file that is there may be one that a sync failed on, which shows no more.
+		if err := replaceFile(l.store.fs, join(l.dir, partitionName), encodePartitionMetadata(l.topicID)); err != nil {
+			return err
+		}
+	}
+	err := l.syncNewborn(l.dir)
+	l.dirDirty, l.newborn = err != nil, err != nil
+	return err
 }

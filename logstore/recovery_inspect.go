@@ -270,16 +270,16 @@ func (l *Log) compareIndexes(sf *segmentFacts) error {
 // inspectProducers walks over a segment below those that are verified, for the producers' state.
 func (l *Log) inspectProducers(f *facts, sf *segmentFacts) error {
 	s := l.newSegment(sf.base)
-	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: math.MaxInt64, position: sf.bytes})
-	if err != nil {
-		return err
-	}
-	file, err := s.handle.acquire()
+	file, done, err := l.openToInspect(f, sf, s)
 	if err != nil {
 		return err
 	}
 	defer s.handle.drop() // nobody comes for this one again
-	defer s.handle.release()
+	defer done()
+	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: math.MaxInt64, position: sf.bytes})
+	if err != nil {
+		return err
+	}
 	if !prefix.true(file, sf.bytes) {
 		prefix = s.noPrefix()
 	}
@@ -321,15 +321,15 @@ func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
 	sf := &f.segments[i]
 	s := l.newSegment(sf.base)
 	sf.looked, sf.seg, sf.next = true, s, max(next, sf.base)
+	file, done, err := l.openToInspect(f, sf, s)
+	if err != nil {
+		return err
+	}
+	defer done()
 	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: from, position: sf.bytes})
 	if err != nil {
 		return err
 	}
-	file, err := s.handle.acquire()
-	if err != nil {
-		return err
-	}
-	defer s.handle.release()
 	if !prefix.true(file, sf.bytes) {
 		prefix = s.noPrefix() // the segment is read from its beginning
 	}

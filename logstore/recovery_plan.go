@@ -2,6 +2,8 @@ package logstore
 
 import (
 	"fmt"
+
+	"github.com/ottla/ottla/logstore/mutant"
 )
 
 // plan is what recovery does with a partition's directory.
@@ -70,6 +72,8 @@ func (f *facts) batches(bad *segmentFacts) string {
 		return isMissing
 	case bad == nil:
 		return isWhole
+	case mutant.Is(mutant.CutPromised):
+		return isTorn
 	case bad.badBelow && bad.badHole:
 		return isMissing
 	case bad.badBelow:
@@ -92,7 +96,7 @@ func (p *plan) decideLog(f facts, bad *segmentFacts) {
 	if len(f.segments) == 0 || p.end < p.start {
 		holds, reach = holdsNothing, p.start
 	}
-	p.row = logTable.find(f.batches(bad), holds, choose(max(f.point, f.syncFailed.synced) <= reach, promiseKept, promiseBroken))
+	p.row = logTable.find(f.batches(bad), holds, choose(max(f.point, f.syncFailed.synced) <= reach || mutant.Is(mutant.CutPromised), promiseKept, promiseBroken))
 	switch p.row.do {
 	case doRestart:
 		p.keep, p.keepBytes, p.end = 0, 0, p.start

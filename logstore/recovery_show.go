@@ -202,6 +202,8 @@ func (r readOnly) OpenFile(name string, flag int, _ fs.FileMode) (vfs.File, erro
 	return r.Open(name)
 }
 
+func (r readOnly) OpenPastCache(name string) (vfs.File, error) { return vfs.PastCache(r.FS, name) }
+
 func (r readOnly) MkdirAll(name string, _ fs.FileMode) error { return r.refused("mkdir", name) }
 func (r readOnly) Rename(name, _ string) error               { return r.refused("rename", name) }
 func (r readOnly) Remove(name string) error                  { return r.refused("remove", name) }

@@ -45,7 +45,7 @@ func (c *checkpointer) settle(logs []*Log) (points map[*Log]int64, err error) {
 	var due []settling
 	for _, l := range logs {
 		if l.Err() != nil || l.nameless.Load() {
-			continue // offline or deleted; or nothing may count on the log before it is known whose it is
+			continue // offline, deleted, or nobody's
 		}
 		if t := l.takeSettling(); t.nothing() {
 			points[l] = t.point

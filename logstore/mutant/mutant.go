@@ -34,6 +34,10 @@ const (
 	SkipContinuity Name = "skip-continuity"
 	// SkipFirstFetch shows batches that nobody has looked at.
 	SkipFirstFetch Name = "skip-first-fetch"
+	// IgnoreSyncFailed believes the page cache after a sync has failed.
+	IgnoreSyncFailed Name = "ignore-sync-failed"
+	// CutPromised cuts off damage below the recovery point, too.
+	CutPromised Name = "cut-promised"
 )
 
 // Mutant says what is broken, and which test of which package must fail.
@@ -59,4 +63,6 @@ var All = []Mutant{
 	{IgnoreReserve, "clients fill the disk up", "logstore", "TestFullDiskAndBack"},
 	{SkipFirstFetch, "batches are shown that nobody has looked at", "logstore", "TestFlipsAreFound"},
 	{IgnoreVolumeError, "a failed sync of the file system counts as a good one", "logstore", "TestFailedSyncTogether"},
+	{IgnoreSyncFailed, "records are shown after a failed sync that a power cut takes back", "logstore", "TestFailedSync"},
+	{CutPromised, "records that were acknowledged are cut off without a word", "logstore", "TestDamageBelowRecoveryPoint"},
 }
