@@ -51,6 +51,8 @@ var rooms = []room{
 		why: "the broker wires everything below; the command line stands above"},
 	{path: "console", may: []string{"protocol", "config"}, why: "the HTTP side is handed what it shows; it must not reach into the broker"},
 	{path: "cmd", may: []string{"..."}, why: "the top"},
+	{path: "integration/crash/failbroker", may: []string{"broker", "config", "logstore/vfs", "logstore/vfs/errorfs"},
+		why: "the broker on a file system that kills it: a main of its own, so that the one that is shipped knows nothing of it"},
 	{path: "integration", may: []string{"integration/...", "protocol/..."},
 		why: "integration tests see what a client sees: the binary, its wire and its files"},
 }

@@ -1,4 +1,4 @@
-// Package crash kills the broker with SIGKILL again and again while it is under load, and checks what clients were
-// promised: every acknowledged record is there once and in order, offsets are dense, nobody has read what is not there,
-// committed offsets never go back.
+// Package crash ends the broker's process in every way there is, again and again while it is under load, and checks what
+// clients were promised (package verifier): SIGKILL at any moment, before a named operation on its files, while it recovers,
+// and SIGTERM. results.md has what these tests, those of package power and those in memory have seen so far.
 package crash

@@ -177,7 +177,7 @@ func (b *Broker) Restart() (time.Duration, error) {
 		return 0, errors.New("the broker is still running")
 	}
 	begin := time.Now()
-	if err := b.exec(); err != nil {
+	if err := b.Exec(); err != nil {
 		return 0, err
 	}
 	for time.Since(begin) < startMax {
@@ -196,7 +196,8 @@ func (b *Broker) Restart() (time.Duration, error) {
 	return 0, fmt.Errorf("the broker did not answer within %v\n%s", startMax, b.tail(4000))
 }
 
-func (b *Broker) exec() error {
+// Exec starts the process and does not wait for it to answer. Ended or Kill follow.
+func (b *Broker) Exec() error {
 	log, err := os.OpenFile(b.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err

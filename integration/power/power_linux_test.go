@@ -95,10 +95,10 @@ func TestCutWithPageCache(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			admin := kadm.NewClient(verifier.Client(t, b.Bootstrap))
-			if _, err := admin.CreateTopics(ctx, work.Partitions, 1, nil, work.Topics...); err != nil {
+			if err := work.Create(ctx, admin); err != nil {
 				t.Fatal(err)
 			}
-			h := verifier.NewHistory()
+			h := verifier.NewHistory(work)
 			load := verifier.Start(t, b.Bootstrap, work, h)
 			time.Sleep(window/2 + time.Duration(random.IntN(int(2*window)))) // when the cut comes is the test's input
 			before := time.Now().Add(-window)
@@ -138,7 +138,7 @@ func TestCutAfterTheAnswer(t *testing.T) {
 	if _, err := admin.CreateTopic(ctx, 4, 1, nil, "committed"); err != nil {
 		t.Fatal(err)
 	}
-	h := verifier.NewHistory()
+	h := verifier.NewHistory(verifier.Work{})
 	a := asker{admin: admin, history: h, random: random}
 	for cycle := range cycles {
 		what, err := a.ask(ctx, cycle)

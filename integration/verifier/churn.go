@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,6 +12,43 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
+
+// Create makes the topics that stay.
+func (w Work) Create(ctx context.Context, admin *kadm.Client) error {
+	for _, topic := range w.Topics {
+		if _, err := admin.CreateTopic(ctx, w.Partitions, 1, nil, topic); err != nil {
+			return err
+		}
+	}
+	short := func(set ...string) map[string]*string {
+		configs := map[string]*string{}
+		for i := 0; i < len(set); i += 2 {
+			configs[set[i]] = &set[i+1]
+		}
+		return configs
+	}
+	if w.Trimmed != "" {
+		if _, err := admin.CreateTopic(ctx, 1, 1, short("retention.bytes", strconv.Itoa(w.Deep)), w.Trimmed); err != nil {
+			return err
+		}
+	}
+	if w.Keyed != "" {
+		_, err := admin.CreateTopic(ctx, 1, 1, short("cleanup.policy", "compact", "min.cleanable.dirty.ratio", "0.01"), w.Keyed)
+		return err
+	}
+	return nil
+}
+
+// all are the topics that are verified.
+func (w Work) all() (topics []string) {
+	topics = append(topics, w.Topics...)
+	for _, only := range []string{w.Trimmed, w.Keyed} {
+		if only != "" {
+			topics = append(topics, only)
+		}
+	}
+	return topics
+}
 
 // churned begins the names of topics that come and go.
 const churned = "churn-"

@@ -19,7 +19,7 @@ func goodLogs() Logs {
 }
 
 func seen() *History {
-	h := NewHistory()
+	h := NewHistory(Work{})
 	h.ack(at(0, 0, 1, 0))
 	h.ack(at(0, 2, 1, 1))
 	h.ack(at(0, 1, 2, 0))
@@ -39,7 +39,7 @@ func TestTheCheckSees(t *testing.T) {
 		want   string
 	}{
 		"lost at the end":    {func(h *History, l Logs) { l[p0] = l[p0][:2] }, "and lost"},
-		"lost in the middle": {func(h *History, l Logs) { l[p0] = append(l[p0][:1:1], l[p0][2]) }, "stands at"},
+		"lost in the middle": {func(h *History, l Logs) { l[p0] = append(l[p0][:1:1], l[p0][2]) }, "stands after"},
 		"twice":              {func(h *History, l Logs) { l[p0] = append(l[p0], at(0, 3, 1, 1)) }, "expected 2"},
 		"out of order":       {func(h *History, l Logs) { l[p0][0].Number, l[p0][2].Number = 1, 0 }, "expected 0"},
 		"damaged":            {func(h *History, l Logs) { l[p0][1] = at(0, 1, -1, -1) }, "damaged"},

@@ -22,6 +22,11 @@ type Work struct {
 	Producers  int   // idempotent, acks=all
 	Members    int   // of a group that reads all and commits what it has read
 	Churn      bool  // topics are made and deleted
+	// Trimmed is a topic of one partition that retention takes the beginning of, "" for none. Deep is the bytes that it keeps.
+	Trimmed string
+	Deep    int
+	// Keyed is a topic of one partition that is compacted, "" for none.
+	Keyed string
 }
 
 // Ordinary is work of every kind.
@@ -67,6 +72,15 @@ func Start(t testing.TB, bootstrap string, w Work, h *History) *Load {
 			kgo.FetchMaxWait(100*time.Millisecond), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 		l.reading.Go(func() { keepReading(read, c, h); c.CloseAllowingRebalance() })
 	}
+	for _, only := range []string{w.Trimmed, w.Keyed} {
+		if only == "" {
+			continue
+		}
+		c := Client(t, bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(200), kgo.ProducerLinger(time.Millisecond))
+		l.producers = append(l.producers, c)
+		w := Work{Topics: []string{only}, Partitions: 1, Keyed: w.Keyed}
+		l.producing.Go(func() { w.keepProducing(produce, c, 0, h) })
+	}
 	if w.Churn {
 		c := Client(t, bootstrap)
 		l.reading.Go(func() { keepChurning(read, c, h) })
@@ -105,7 +119,7 @@ func (w Work) keepProducing(ctx context.Context, c *kgo.Client, producer int, h 
 			time.Sleep(rest)
 		}
 		topic, partition, number := w.Topics[i%int64(len(w.Topics))], int32(i%streams/int64(len(w.Topics))), i/streams
-		c.Produce(context.Background(), &kgo.Record{Topic: topic, Partition: partition, Value: value(producer, number)}, func(r *kgo.Record, err error) {
+		c.Produce(context.Background(), &kgo.Record{Topic: topic, Partition: partition, Key: w.key(topic, number), Value: value(producer, number)}, func(r *kgo.Record, err error) {
 			switch {
 			case errors.Is(err, kgo.ErrClientClosed): // by Abandon
 				return
@@ -121,6 +135,17 @@ func (w Work) keepProducing(ctx context.Context, c *kgo.Client, producer int, h 
 	if err := c.Flush(deadline); err != nil {
 		h.fail("producer %d: not all was acknowledged a minute after the last crash: %v", producer, err)
 	}
+}
+
+// keys is how many a compacted topic has.
+const keys = 50
+
+// key of a record, nil where none is needed.
+func (w Work) key(topic string, number int64) []byte {
+	if topic != w.Keyed {
+		return nil
+	}
+	return []byte{byte(number % keys)}
 }
 
 // keepReading is a group member: it reads, and commits what it has read.

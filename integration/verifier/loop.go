@@ -108,12 +108,10 @@ func (l Loop) live(t *testing.T, random *rand.Rand, cycles int, counters *result
 		}
 	}
 	admin := kadm.NewClient(Client(t, b.Bootstrap))
-	for _, topic := range l.Work.Topics {
-		if _, err := admin.CreateTopic(ctx, l.Work.Partitions, 1, nil, topic); err != nil {
-			t.Fatal(err)
-		}
+	if err := l.Work.Create(ctx, admin); err != nil {
+		t.Fatal(err)
 	}
-	h := NewHistory()
+	h := NewHistory(l.Work)
 	load := Start(t, b.Bootstrap, l.Work, h)
 	l.settle(t, h)
 	for range cycles {
@@ -137,7 +135,7 @@ func (l Loop) live(t *testing.T, random *rand.Rand, cycles int, counters *result
 		counters.Count(1, 0)
 	}
 	load.Stop()
-	check(h.Check(ReadAll(t, ctx, b.Bootstrap, l.Work.Topics...)))
+	check(h.Check(ReadAll(t, ctx, b.Bootstrap, l.Work.all()...)))
 	if err := b.Stop(); err != nil {
 		check([]string{err.Error()})
 	}

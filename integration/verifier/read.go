@@ -18,6 +18,13 @@ import (
 func ReadAll(t testing.TB, ctx context.Context, bootstrap string, topics ...string) Logs {
 	t.Helper()
 	admin := kadm.NewClient(Client(t, bootstrap))
+	starts, err := admin.ListStartOffsets(ctx, topics...)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	ends, err := admin.ListEndOffsets(ctx, topics...)
 	if err == nil {
 		err = ends.Error()
@@ -25,21 +32,27 @@ func ReadAll(t testing.TB, ctx context.Context, bootstrap string, topics ...stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs, total := Logs{}, int64(0)
+	logs, unread := Logs{}, map[Partition]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
-		logs[Partition{o.Topic, o.Partition}] = nil
-		total += o.Offset
+		p := Partition{o.Topic, o.Partition}
+		logs[p] = nil
+		if start, _ := starts.Lookup(o.Topic, o.Partition); start.Offset < o.Offset {
+			unread[p] = o.Offset
+		}
 	})
 	c := Client(t, bootstrap, kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	for n := int64(0); n < total; {
+	for len(unread) > 0 {
 		fetches := c.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			t.Fatalf("after %d of %d records: %v", n, total, err)
+			t.Fatalf("with %v to read: %v", unread, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			read := recordOf(r)
-			logs[read.partition()] = append(logs[read.partition()], read)
-			n++
+			p := read.partition()
+			logs[p] = append(logs[p], read)
+			if r.Offset+1 >= unread[p] {
+				delete(unread, p)
+			}
 		})
 	}
 	return logs

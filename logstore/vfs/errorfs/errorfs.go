@@ -8,6 +8,7 @@
 //	any of /data/topic-0/* #7 -> EIO             a pattern with a slash is one of whole names
 //	grow of * #7+ -> ENOSPC                      the disk is full from the seventh operation on that needs room
 //	read of *.log #1+ -> delay 5ms
+//	rename of *.swap #2 -> kill                  the process, before the second, as kill -9 does
 //
 // The first rule that acts on an operation decides. A rule counts the operations that it matches. A sync that fails
 // does to a file of vfs.Mem what a kernel does: no later sync makes good for it.
@@ -103,11 +104,22 @@ func (f *FS) before(op Op) (pass int, err error) {
 	if r == nil {
 		return op.Bytes, nil
 	}
+	if r.kill {
+		endProcess()
+	}
 	time.Sleep(r.delay)
 	if r.err == nil {
 		return op.Bytes, nil
 	}
 	return pass, &fs.PathError{Op: op.Kind, Path: op.Name, Err: r.err}
+}
+
+// endProcess does not return.
+func endProcess() {
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = self.Kill()
+	}
+	select {}
 }
 
 func (f *FS) judge(op Op) (acting *rule, pass int) {

@@ -56,9 +56,16 @@ type rule struct {
 	after   int64 // bytes that pass before it acts; -1 where it does not count bytes
 	err     error // nil for a delay alone
 	delay   time.Duration
+	kill    bool
 
 	seen  int
 	bytes int64
+}
+
+// Check tells what is wrong with a rule.
+func Check(text string) error {
+	_, err := parse(text)
+	return err
 }
 
 // parse reads a rule. The grammar stands in the package's documentation.
@@ -105,8 +112,12 @@ func (r *rule) parseAction(words []string, bad func(string) error) error {
 		r.delay = d
 		return nil
 	}
+	if len(words) == 1 && words[0] == "kill" {
+		r.kill = true
+		return nil
+	}
 	if len(words) != 1 || errnos[words[0]] == nil {
-		return bad("what happens must be delay <duration>, short, or one of the errors EIO, ENOSPC, EROFS, EACCES, EMFILE, ENOENT")
+		return bad("what happens must be delay <duration>, kill, short, or one of the errors EIO, ENOSPC, EROFS, EACCES, EMFILE, ENOENT")
 	}
 	r.err = errnos[words[0]]
 	if r.err == io.ErrShortWrite && r.kind != Write {
