@@ -52,6 +52,7 @@ type Broker struct {
 	sockets    []socket
 	advertiser *advertiser
 	dirs       *logstore.Dirs
+	cleaner    *logstore.Cleaner // nil with log.cleaner.enable=false
 	quorum     *quorum.Quorum
 	partitions *partition.Set
 	groups     *api.GroupCoordinator
@@ -121,10 +122,14 @@ func newBroker(o Options) *Broker {
 
 // openDirs takes the data directories and recovers their logs.
 func (b *Broker) openDirs() (err error) {
+	b.cleaner = b.newCleaner()
+	events := b.storeEvents()
+	b.compactionEvents(&events)
 	b.dirs, err = logstore.OpenDirs(b.static.DataDirs(), b.static.MetadataDir(), logstore.Options{
 		FS: b.fs, Now: b.now, NodeID: b.static.NodeID(), ClusterID: b.static.String(config.ClusterID), PageCache: b.static.PageCache(),
-		Events: b.storeEvents(), RetentionCheckMs: b.static.Int64(config.LogRetentionCheckIntervalMs),
+		Events: events, RetentionCheckMs: b.static.Int64(config.LogRetentionCheckIntervalMs),
 		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs), Space: spaceLimits(b.static), RetentionClock: b.retentionClock,
+		Cleaner: b.cleaner,
 	})
 	if err == nil {
 		b.dirs.Cordon(b.static.CordonedDirs())
@@ -162,6 +167,7 @@ func (b *Broker) Close(ctx context.Context) error {
 	b.front.drain(ctx)
 	b.groups.Runtime.Close()
 	err := errors.Join(b.quorum.Close(), b.dirs.Close())
+	b.cleaner.Close()
 	if err != nil {
 		b.log.Error("stopped, not cleanly", "error", err)
 		return err
@@ -183,5 +189,6 @@ func (b *Broker) abort() error {
 	if b.dirs != nil {
 		errs = append(errs, b.dirs.Close())
 	}
+	b.cleaner.Close()
 	return errors.Join(errs...)
 }

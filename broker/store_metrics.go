@@ -33,6 +33,7 @@ func (b *Broker) registerGauges() {
 		gauge("ottla_offline_partitions", "Partitions whose log cannot be trusted and answers KAFKA_STORAGE_ERROR. Anything but 0 needs a person.", b.offlinePartitions),
 		gauge("ottla_offline_log_dirs", "Data directories that cannot be used. Anything but 0 needs a person.", b.offlineDirs),
 		gauge("ottla_retention_clock_ahead_seconds", "Seconds that the wall clock is ahead of the time that retention believes, 0 while it believes it.", b.clockAhead),
+		gauge("ottla_uncleanable_partitions", "Partitions that compaction has given up on until a restart. Anything but 0 needs a person.", b.uncleanablePartitions),
 		gauge("ottla_log_bytes", "Bytes of all segments.", b.logBytes),
 	)
 	b.registry.MustRegister(b.spaceGauges()...)

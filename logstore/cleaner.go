@@ -59,17 +59,26 @@ func NewCleaner(c CleanerConfig) *Cleaner {
 	return k
 }
 
-// SetConfig takes effect with the next log; the throttle at once.
+// SetConfig takes effect with the next log; the throttle at once. A nil cleaner takes none.
 func (c *Cleaner) SetConfig(config CleanerConfig) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.config = config
 	c.throttle.set(config.MaxBytesPerSecond)
+	if c.timer != nil && c.timer.Stop() {
+		c.timer = nil
+	}
 	c.arm()
 }
 
 // Close lets threads end, which the closing of stores has stopped, and starts none again.
 func (c *Cleaner) Close() {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	c.closed = true
 	if c.timer != nil {

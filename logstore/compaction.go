@@ -39,6 +39,13 @@ func (l *Log) pauseCompaction() (resume func()) {
 	}
 }
 
+// endCompactions aborts a compaction of the log that runs, waits for its end, and lets none begin again.
+func (l *Log) endCompactions() {
+	l.compactionPauses.Add(1)
+	l.compacting.Lock() // whoever has it is done
+	l.compacting.Unlock()
+}
+
 // assess finds out what compaction could do for the log.
 func (l *Log) assess(nowMs int64) (compact.Work, error) {
 	firstDirty := l.store.checkpoints.firstDirty(l)
@@ -131,8 +138,8 @@ func (l *Log) compact(w compact.Work, c CleanerConfig, t *throttle) (CompactionS
 
 func (k *compaction) run(nowMs int64) error {
 	segments := k.segments()
-	if len(segments) == 0 {
-		return errCompactionAborted // retention took them
+	if len(segments) == 0 || k.aborted() {
+		return errCompactionAborted // retention took them, or the store is closed
 	}
 	if err := k.promise(); err != nil {
 		return err

@@ -356,7 +356,7 @@ func (s *Store) Close() error {
 	logs := s.each()
 	s.cleaner.forget(s)
 	for _, l := range logs {
-		l.pauseCompaction() // for good
+		l.endCompactions()
 	}
 	for _, l := range logs {
 		l.flushSoon() // all are in the queue before the first is waited for

@@ -30,9 +30,14 @@ func logConfig(c *config.Topic) logstore.LogConfig {
 		RetentionBytes:     c.RetentionBytes,
 		FileDeleteDelayMs:  c.FileDeleteDelayMs,
 		Delete:             c.Delete,
-		Compact:            c.Compact,
 		PageCache:          c.PageCache,
 		FlushMessages:      c.FlushMessages,
 		FlushMs:            c.FlushMs,
+
+		Compact:                c.Compact,
+		MinCleanableDirtyRatio: c.MinCleanableDirtyRatio,
+		MinCompactionLagMs:     c.MinCompactionLagMs,
+		MaxCompactionLagMs:     c.MaxCompactionLagMs,
+		DeleteRetentionMs:      c.DeleteRetentionMs,
 	}
 }
