@@ -201,7 +201,7 @@ func (l *Log) compactionDue() (w compact.Work, waiting bool) {
 	if !config.Compact || l.Err() != nil || l.uncleanable.Load() != nil {
 		return w, false
 	}
-	w, err := l.assess(l.store.now().UnixMilli())
+	w, err := l.assess(l.store.retentionNow().UnixMilli())
 	if err != nil {
 		l.markUncleanable(err)
 		return w, false
@@ -256,7 +256,7 @@ func (l *Log) Compact(c CleanerConfig) (CompactionStats, error) {
 	if err := l.Err(); err != nil {
 		return CompactionStats{}, err
 	}
-	w, err := l.assess(l.store.now().UnixMilli())
+	w, err := l.assess(l.store.retentionNow().UnixMilli())
 	if err != nil || w.To <= w.From {
 		return CompactionStats{From: w.From, To: w.From}, err
 	}

@@ -129,7 +129,7 @@ func (l *Log) compact(w compact.Work, c CleanerConfig, t *throttle) (CompactionS
 	began := l.store.now()
 	k := &compaction{log: l, settings: c, throttle: t, work: w, config: l.configuration(), in: make([]byte, c.bufferBytes())}
 	k.stats.From, k.stats.To = w.From, w.From
-	err := k.run(began.UnixMilli())
+	err := k.run(l.store.retentionNow().UnixMilli())
 	k.stats.RecordsRead, k.stats.RecordsKept = k.round.Stats.RecordsRead, k.round.Stats.RecordsKept
 	k.stats.Keyless, k.stats.LeftAlone = k.round.Stats.Keyless, k.round.Stats.LeftAlone
 	k.stats.Took = l.store.now().Sub(began)
