@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"os"
 	"sync"
@@ -25,6 +26,8 @@ type checkpointer struct {
 	gone map[TopicPartition]bool
 	// volume is the file system, nil where it cannot be synced as a whole.
 	volume vfs.Volume
+	// adopted are the log starts of logs that a move is about to bring here.
+	adopted map[TopicPartition]int64
 
 	mu          sync.Mutex // the last lock taken
 	touched     []*Log     // that moved since the last run
@@ -233,7 +236,7 @@ func (c *checkpointer) writeAllLogStarts() error {
 }
 
 func (c *checkpointer) writeStarts() error {
-	starts := map[TopicPartition]int64{}
+	starts := maps.Clone(c.adopted)
 	logs := c.store.each()
 	written := make([]int64, len(logs))
 	for i, l := range logs {

@@ -22,6 +22,8 @@ type Dirs struct {
 
 	placing sync.Mutex // makes creations one after the other, so that what they count holds; taken before Store.naming
 
+	moves moves
+
 	mu       sync.Mutex // guards the fields below; the last lock taken
 	cordoned map[string]bool
 	wishes   map[TopicPartition]*Dir // where partitions are to be created that are not there yet
@@ -60,7 +62,9 @@ func DirsOf(s *Store) *Dirs {
 }
 
 func newDirs(dirs []*Dir, metadata *Dir) *Dirs {
-	return &Dirs{dirs: dirs, metadata: metadata, cordoned: map[string]bool{}, wishes: map[TopicPartition]*Dir{}}
+	d := &Dirs{dirs: dirs, metadata: metadata, cordoned: map[string]bool{}, wishes: map[TopicPartition]*Dir{}}
+	d.moves.init(len(dirs))
+	return d
 }
 
 // Each are the directories that partitions live in, in their order.
@@ -212,8 +216,9 @@ func (d *Dirs) Cordoned(path string) bool {
 	return d.cordoned[path]
 }
 
-// Delete is Store.Delete in the directory that holds the partition.
+// Delete is Store.Delete in the directory that holds the partition. A move of it ends.
 func (d *Dirs) Delete(tp TopicPartition) error {
+	d.moves.abort(tp)
 	if l := d.Get(tp); l != nil {
 		return l.store.Delete(tp)
 	}
@@ -222,6 +227,7 @@ func (d *Dirs) Delete(tp TopicPartition) error {
 
 // Stray is Store.Stray in the directory that holds the partition.
 func (d *Dirs) Stray(tp TopicPartition) error {
+	d.moves.abort(tp)
 	if l := d.Get(tp); l != nil {
 		return l.store.Stray(tp)
 	}
@@ -250,8 +256,10 @@ func (d *Dirs) ApplyRetention(now time.Time) {
 	}
 }
 
-// Close closes all directories. One that is offline cannot be closed cleanly, and is no error.
+// Close closes all directories. One that is offline cannot be closed cleanly, and is no error. Moves that are under way
+// begin again after the next start.
 func (d *Dirs) Close() error {
+	d.moves.close()
 	stores := d.stores()
 	errs := make([]error, len(stores))
 	var wait sync.WaitGroup

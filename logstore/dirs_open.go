@@ -2,8 +2,6 @@ package logstore
 
 import (
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"sync"
 )
@@ -180,29 +178,4 @@ func agree(all []*Dir, metadata *Dir) (clusterID string, err error) {
 			metadata.path, partitions, first.store.meta.clusterID)
 	}
 	return first.store.meta.clusterID, nil
-}
-
-// settleTwins refuses a partition that is in two directories.
-func settleTwins(all []*Dir) error {
-	homes := map[TopicPartition]*Dir{}
-	twins := map[TopicPartition]error{}
-	for _, dir := range all {
-		if dir.err != nil {
-			continue
-		}
-		for _, tp := range dir.store.found.partitions {
-			if home := homes[tp]; home != nil {
-				twins[tp] = refuse("%s is in %s and in %s: only a person can tell which one is right; move the other out of the way; nothing was changed", tp, home.path, dir.path)
-			}
-			homes[tp] = dir
-		}
-	}
-	var errs []error
-	for _, tp := range slices.SortedFunc(maps.Keys(twins), compareTopicPartitions) {
-		errs = append(errs, twins[tp])
-	}
-	if len(errs) > 10 {
-		errs = append(errs[:10], fmt.Errorf("and %d more", len(errs)-10))
-	}
-	return errors.Join(errs...)
 }

@@ -42,6 +42,10 @@ type Events struct {
 	// Unreadable: the disk did not give a log's records to a reader, who is answered KAFKA_STORAGE_ERROR. It is told at most
 	// once a minute for each log.
 	Unreadable func(tp TopicPartition, err error)
+	// Moved: a partition lies in another data directory now.
+	Moved func(tp TopicPartition, from, to string, bytes int64, took time.Duration)
+	// MoveFailed: a partition stays where it is; the copy that was begun is given up.
+	MoveFailed func(tp TopicPartition, to string, err error)
 	// Foreign: a name in the data directory that is not the store's. It is left alone.
 	Foreign func(path string)
 	// Space: the free space went below a limit or came back above it; while it is below, it is told again every minute.

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/protocol"
 )
 
 // A file that cannot be written or read takes its partition offline, no more: one bad sector is not a bad disk. But each
@@ -85,7 +86,7 @@ func (s *Store) goOffline(cause error) {
 		return
 	}
 	for _, l := range logs {
-		l.fall(l.storageError(err))
+		l.fall(protocol.Errorf(protocol.KafkaStorageError, "%s: %v", l.tp, err))
 	}
 	if f := s.events.DirOffline; f != nil {
 		f(s.dir, err)

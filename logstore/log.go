@@ -32,6 +32,8 @@ type Log struct {
 	// nameless: a crash took partition.metadata before it was durable, and Create has not given it again yet.
 	nameless  atomic.Bool
 	onFlushed atomic.Pointer[func(flushed int64, err error)]
+	onMoved   atomic.Pointer[func(to *Log)]
+	successor atomic.Pointer[Log] // set once: what a move has put in this log's place
 
 	// appendMu makes changes one after the other: appends, rolls, truncation, deletion of segments. It is held over
 	// writes to the page cache, never over a sync, but for truncation.
@@ -134,6 +136,15 @@ func (l *Log) Flushed() int64 { return l.flushed.Load() }
 // Flushed itself and nobody is called. In both modes it is called with an error when the log goes offline.
 func (l *Log) OnFlushed(f func(flushed int64, err error)) { l.onFlushed.Store(&f) }
 
+// OnMoved sets the function that is called when a move to another data directory has put another Log in this one's place,
+// before this one answers ErrMoved to everything. Appends wait meanwhile: it must be quick.
+func (l *Log) OnMoved(f func(to *Log)) {
+	l.onMoved.Store(&f)
+	if to := l.successor.Load(); to != nil {
+		f(to)
+	}
+}
+
 func (l *Log) tellFlushed(flushed int64, err error) {
 	if f := l.onFlushed.Load(); f != nil {
 		(*f)(flushed, err)
@@ -229,7 +240,6 @@ type offlineError struct{ err error }
 // told from now on.
 func (l *Log) fail(what string, cause error) error {
 	err := protocol.Errorf(protocol.KafkaStorageError, "%s: %s: %v: the partition is offline at offset %d until a restart", l.tp, what, cause, l.flushed.Load())
-	l.store.suspect(cause)
 	if !l.fall(err) {
 		return l.Err()
 	}

@@ -28,6 +28,9 @@ const (
 	// syncFailedName stands in a partition's directory after a sync failed, until the next start has seen to it. It is
 	// not synced itself: after a power cut there is nothing left that it could warn of.
 	syncFailedName = "sync-failed"
+	// movedFromName stands in a directory that a move has made, until the one that it was made from is gone for good: it
+	// has the directory.id where that is. Of two directories of a partition, the one whose file names the other's is right.
+	movedFromName = "moved-from"
 )
 
 // Names in the data directory.

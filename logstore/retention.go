@@ -23,8 +23,14 @@ func (l *Log) AdvanceLogStart(to int64) error {
 		return err
 	}
 	l.appendMu.Lock()
-	l.advanceLogStart(to)
+	err := l.Err() // again: it may have moved
+	if err == nil {
+		l.advanceLogStart(to)
+	}
 	l.appendMu.Unlock()
+	if err != nil {
+		return err
+	}
 	// Also where it has not moved: who moved it may have failed to write it, or be about to.
 	if err := l.store.checkpoints.writeLogStarts(l, false); err != nil {
 		return l.storageError(err)
@@ -132,8 +138,8 @@ func (l *Log) deleteGivenUp(old []*segment, start int64, why string, config LogC
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	n, bytes := len(old), int64(0)
-	if n >= len(l.segments) || !slices.Equal(old, l.segments[:n]) || slices.ContainsFunc(old, l.isReplaced) {
-		return // truncated, deleted or compacted meanwhile: the next run sees to what is left
+	if l.Err() != nil || n >= len(l.segments) || !slices.Equal(old, l.segments[:n]) || slices.ContainsFunc(old, l.isReplaced) {
+		return // truncated, deleted, moved or compacted meanwhile: the next run sees to what is left
 	}
 	l.mu.Lock()
 	l.segments = slices.Delete(l.segments, 0, n)

@@ -99,7 +99,7 @@ func newStore(dir string, o Options) *Store {
 	s.space.store, s.space.mu.decider.limits = s, o.Space
 	s.removals.store = s
 	s.checkpoints.store, s.checkpoints.points, s.checkpoints.gone = s, map[TopicPartition]int64{}, map[TopicPartition]bool{}
-	s.checkpoints.cleaned = map[TopicPartition]int64{}
+	s.checkpoints.cleaned, s.checkpoints.adopted = map[TopicPartition]int64{}, map[TopicPartition]int64{}
 	return s
 }
 

@@ -52,7 +52,9 @@ func (p *Partition) write(b record.Batch, origin logstore.Origin, acksAll bool, 
 	if a.Epoch, err = p.mayAppend(acksAll, inEpoch); err != nil {
 		return a, n, err
 	}
-	a.Appended, err = p.log.Append(b, logstore.AppendOptions{LeaderEpoch: a.Epoch, Origin: origin})
+	a.Appended, err = onLog(p, func(l *logstore.Log) (logstore.Appended, error) {
+		return l.Append(b, logstore.AppendOptions{LeaderEpoch: a.Epoch, Origin: origin})
+	})
 	if err != nil || a.Duplicate {
 		return a, n, err
 	}
@@ -60,7 +62,7 @@ func (p *Partition) write(b record.Batch, origin logstore.Origin, acksAll bool, 
 		p.mu.logEnd = a.LastOffset + 1
 		p.mu.unread.push(p.mu.logEnd, int64(len(b)))
 		// Asked for now, under mu: the flusher may have told of this batch before it was accounted for.
-		p.mu.flushed(min(p.log.Flushed(), p.mu.logEnd), now)
+		p.mu.flushed(min(p.log.Load().Flushed(), p.mu.logEnd), now)
 	})
 	return a, n, nil
 }

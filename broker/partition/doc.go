@@ -25,6 +25,9 @@
 //
 // Partition.appending is taken first: it is held while a batch is appended and while the role changes, so an append never
 // straddles two leader epochs. Then the log's own locks, down to those that are held over files. Then Partition.mu, which
-// guards the replica's state and the waiters; of the log it calls only SetHighWatermark. Watchers, and functions given to
-// OnCommitted, are called with none of these held.
+// guards the replica's state and the waiters; of the log it calls only SetHighWatermark and, when it is replaced, SetConfig, OnFlushed
+// and OnMoved. Watchers, and functions given to OnCommitted, are called with none of these held.
+//
+// A log that moves to another data directory replaces Partition.log while it holds appends back, so what is appended goes
+// to one or the other; a reader that fails in the old one asks the new.
 package partition

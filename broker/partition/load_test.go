@@ -18,7 +18,7 @@ func TestBatchesToTheEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if p.log.Flushed() != 0 {
+		if p.log.Load().Flushed() != 0 {
 			t.Fatal("flushed already")
 		}
 		next := int64(0)

@@ -3,6 +3,7 @@ package partition
 import (
 	"time"
 
+	"github.com/ottla/ottla/logstore"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -36,7 +37,7 @@ func (p *Partition) Lookup(timestamp int64, reader Reader, a Access) (Position, 
 	upTo := v.highWatermark
 	switch reader {
 	case Committed:
-		upTo = min(p.log.LastStableOffset(), upTo)
+		upTo = min(p.log.Load().LastStableOffset(), upTo)
 	case Follower:
 		upTo = v.flushed
 	}
@@ -57,20 +58,23 @@ func (p *Partition) lookup(timestamp, upTo int64, v view) (Position, error) {
 	case LatestTiered, EarliestUpload:
 		return nowhere, nil
 	}
-	find := func() (int64, int64, int32, bool, error) { return p.log.OffsetForTimestamp(timestamp, upTo) }
-	if timestamp == LargestTime {
-		find = func() (int64, int64, int32, bool, error) { return p.log.MaxTimestamp(upTo) }
-	}
-	offset, found, epoch, ok, err := find()
-	if err != nil || !ok {
-		return nowhere, err
-	}
-	return Position{Offset: offset, Timestamp: found, LeaderEpoch: epoch}, nil
+	return onLog(p, func(l *logstore.Log) (Position, error) {
+		find := func() (int64, int64, int32, bool, error) { return l.OffsetForTimestamp(timestamp, upTo) }
+		if timestamp == LargestTime {
+			find = func() (int64, int64, int32, bool, error) { return l.MaxTimestamp(upTo) }
+		}
+		offset, found, epoch, ok, err := find()
+		if err != nil || !ok {
+			return nowhere, err
+		}
+		return Position{Offset: offset, Timestamp: found, LeaderEpoch: epoch}, nil
+	})
 }
 
 func (p *Partition) earliest(v view) Position {
-	start := p.log.LogStart()
-	epoch := p.log.EpochAt(start)
+	l := p.log.Load()
+	start := l.LogStart()
+	epoch := l.EpochAt(start)
 	if v.leads && start >= v.epochStart {
 		epoch = v.epoch // the log learns of an epoch with its first append
 	}
@@ -91,12 +95,13 @@ var unknownEpoch = EpochEnd{Epoch: -1, EndOffset: -1}
 
 // epochEnd counts the leader's own epoch, of which the log learns with its first append.
 func (p *Partition) epochEnd(epoch int32, v view) EpochEnd {
-	latest, end := p.log.LatestEpoch(), p.log.End()
+	l := p.log.Load()
+	latest, end := l.LatestEpoch(), l.End()
 	switch {
 	case epoch == -1 || v.leads && epoch > v.epoch:
 		return unknownEpoch
 	case epoch < 0:
-		return EpochEnd{epoch, p.log.LogStart()} // as Kafka: it takes it for one older than all
+		return EpochEnd{epoch, l.LogStart()} // as Kafka: it takes it for one older than all
 	case v.leads && epoch == v.epoch:
 		return EpochEnd{epoch, end}
 	case v.leads && latest >= 0 && epoch >= latest:
@@ -104,7 +109,7 @@ func (p *Partition) epochEnd(epoch int32, v view) EpochEnd {
 	case v.leads && latest < 0:
 		return EpochEnd{epoch, v.epochStart} // older than all that is known: it ended where that begins (KIP-279)
 	}
-	largest, endOffset := p.log.EndOffsetForEpoch(epoch)
+	largest, endOffset := l.EndOffsetForEpoch(epoch)
 	return EpochEnd{largest, endOffset}
 }
 
@@ -135,12 +140,12 @@ func (p *Partition) DeleteRecords(offset int64) (Deletion, error) {
 	if offset < 0 || offset > v.highWatermark {
 		return Deletion{}, protocol.OffsetOutOfRange
 	}
-	if err := p.log.AdvanceLogStart(offset); err != nil {
+	if _, err := onLog(p, func(l *logstore.Log) (any, error) { return nil, l.AdvanceLogStart(offset) }); err != nil {
 		return Deletion{}, err
 	}
 	d := Deletion{Offset: offset, Epoch: v.epoch}
 	p.change(func(time.Time) {
-		p.mu.deleted(p.log.LogStart())
+		p.mu.deleted(p.log.Load().LogStart())
 		d.LowWatermark = p.mu.lowWatermark()
 	}).tell()
 	return d, nil

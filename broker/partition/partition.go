@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ottla/ottla/logstore"
@@ -15,8 +16,9 @@ import (
 type Partition struct {
 	topic *Topic
 	index int32
-	log   *logstore.Log
-	now   func() time.Time
+	// log is replaced when the partition moves to another data directory: under mu, and while the old one takes no append.
+	log atomic.Pointer[logstore.Log]
+	now func() time.Time
 
 	// appending serialises appends and changes of role, so that no append straddles two leader epochs. Taken before mu.
 	appending sync.Mutex
@@ -39,7 +41,8 @@ type Partition struct {
 
 // open takes a log into service: with no role, until the first assignment.
 func open(t *Topic, index int32, log *logstore.Log, self int32, now func() time.Time) *Partition {
-	p := &Partition{topic: t, index: index, log: log, now: now}
+	p := &Partition{topic: t, index: index, now: now}
+	p.log.Store(log)
 	end := log.Flushed()
 	p.mu.logEnd = log.End()
 	p.mu.replica = replica{
@@ -48,6 +51,7 @@ func open(t *Topic, index int32, log *logstore.Log, self int32, now func() time.
 	}
 	log.SetHighWatermark(p.mu.highWatermark)
 	log.OnFlushed(p.onFlushed)
+	log.OnMoved(p.onMoved)
 	if log.Err() != nil {
 		p.finish(protocol.KafkaStorageError) // found damaged at the start
 	}
@@ -78,16 +82,16 @@ func (p *Partition) Leads() bool {
 }
 
 // LogStart is the first offset that may be read.
-func (p *Partition) LogStart() int64 { return p.log.LogStart() }
+func (p *Partition) LogStart() int64 { return p.log.Load().LogStart() }
 
 // End is the offset that the next record gets.
-func (p *Partition) End() int64 { return p.log.End() }
+func (p *Partition) End() int64 { return p.log.Load().End() }
 
 // Dir is the data directory that the partition lies in.
-func (p *Partition) Dir() string { return p.log.DataDir() }
+func (p *Partition) Dir() string { return p.log.Load().DataDir() }
 
 // Size is the bytes of all its segments.
-func (p *Partition) Size() int64 { return p.log.Size() }
+func (p *Partition) Size() int64 { return p.log.Load().Size() }
 
 // Committed is the high watermark: everything below it is on disk on every in-sync replica.
 func (p *Partition) Committed() int64 {
@@ -121,14 +125,54 @@ func (p *Partition) OnCommitted(f func(highWatermark int64)) (cancel func()) {
 // disk. A coordinator that is loaded again must not miss what it appended a moment ago.
 func (p *Partition) Batches(from, upTo int64) iter.Seq2[record.Batch, error] {
 	return func(yield func(record.Batch, error) bool) {
-		if upTo > p.log.Flushed() {
-			if err := p.log.Flush(); err != nil {
+		if upTo > p.log.Load().Flushed() {
+			if _, err := onLog(p, func(l *logstore.Log) (any, error) { return nil, l.Flush() }); err != nil {
 				yield(nil, err)
 				return
 			}
 		}
-		p.log.Batches(from, upTo)(yield)
+		for next, again := from, true; again; {
+			next, again = p.batches(next, upTo, yield)
+		}
 	}
+}
+
+// batches yields the batches of the log as it is. If a move puts another in its place meanwhile, next is where to go on in
+// that.
+func (p *Partition) batches(from, upTo int64, yield func(record.Batch, error) bool) (next int64, moved bool) {
+	l := p.log.Load()
+	for b, err := range l.Batches(from, upTo) {
+		if err != nil && p.log.Load() != l {
+			return from, true
+		}
+		if !yield(b, err) || err != nil {
+			return from, false
+		}
+		from = b.NextOffset()
+	}
+	return from, false
+}
+
+// onLog asks the log, and if that fails the one that a move has put in its place meanwhile.
+func onLog[T any](p *Partition, f func(*logstore.Log) (T, error)) (T, error) {
+	for {
+		l := p.log.Load()
+		v, err := f(l)
+		if err == nil || p.log.Load() == l {
+			return v, err
+		}
+	}
+}
+
+// onMoved takes another log into service: the same records in another data directory. The old one's appends wait.
+func (p *Partition) onMoved(to *logstore.Log) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	to.OnFlushed(p.onFlushed)
+	to.OnMoved(p.onMoved)
+	to.SetHighWatermark(p.mu.highWatermark)
+	p.log.Store(to)
+	to.SetConfig(logConfig(p.topic.Config()))
 }
 
 // assign takes what the cluster has agreed on about the partition. It reports whether this broker leads a new epoch.
@@ -151,10 +195,13 @@ func (p *Partition) assign(a assignment) (led bool) {
 // configure takes the topic's configuration, now and whenever it changes.
 func (p *Partition) configure() {
 	c := p.topic.Config()
-	p.log.SetConfig(logConfig(c))
+	for l := (*logstore.Log)(nil); l != p.log.Load(); { // again, if it was replaced meanwhile
+		l = p.log.Load()
+		l.SetConfig(logConfig(c))
+	}
 	p.change(func(now time.Time) {
 		p.mu.minInsync = c.MinInsyncReplicas
-		p.mu.flushed(min(p.log.Flushed(), p.mu.logEnd), now) // page-cache mode counts at once what lay unsynced
+		p.mu.flushed(min(p.log.Load().Flushed(), p.mu.logEnd), now) // page-cache mode counts at once what lay unsynced
 		p.mu.advance(now)
 	}).tell()
 }
@@ -199,7 +246,7 @@ func (p *Partition) change(f func(now time.Time)) news {
 	epoch, hw, end, low := p.mu.epoch, p.mu.highWatermark, p.mu.replica.end, p.mu.lowWatermark()
 	f(now)
 	if p.mu.highWatermark != hw {
-		p.log.SetHighWatermark(p.mu.highWatermark) // before anybody can ask for the last stable offset below it
+		p.log.Load().SetHighWatermark(p.mu.highWatermark) // before anybody can ask for the last stable offset below it
 	}
 	if p.mu.highWatermark > hw {
 		n = news{fired: p.rise(), committed: p.mu.committed, highWatermark: p.mu.highWatermark}

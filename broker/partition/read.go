@@ -109,7 +109,7 @@ func (p *Partition) Read(r ReadRequest) (ReadResult, error) {
 	if err != nil {
 		return ReadResult{}, err
 	}
-	result, err := p.read(r, v)
+	result, err := onLog(p, func(l *logstore.Log) (ReadResult, error) { return p.read(l, r, v) })
 	switch {
 	case err != nil && !p.still(v):
 		// Truncated under us as a follower: the offset is not out of range, it is not ours to judge any more.
@@ -140,9 +140,9 @@ func (p *Partition) fetched(r ReadRequest) {
 	p.change(func(now time.Time) { _, _ = p.mu.fetched(r.ReplicaID, r.Offset, r.ReplicaLogStart, now) }).tell()
 }
 
-func (p *Partition) read(r ReadRequest, v view) (ReadResult, error) {
-	result := ReadResult{HighWatermark: v.highWatermark, LogStart: p.log.LogStart(), Epoch: v.epoch}
-	result.LastStable = min(p.log.LastStableOffset(), v.highWatermark)
+func (p *Partition) read(l *logstore.Log, r ReadRequest, v view) (ReadResult, error) {
+	result := ReadResult{HighWatermark: v.highWatermark, LogStart: l.LogStart(), Epoch: v.epoch}
+	result.LastStable = min(l.LastStableOffset(), v.highWatermark)
 	result.Bound = v.highWatermark
 	switch r.Reader {
 	case Committed:
@@ -157,20 +157,23 @@ func (p *Partition) read(r ReadRequest, v view) (ReadResult, error) {
 			return result, err
 		}
 	}
-	if r.Offset < result.LogStart || r.Offset > p.log.End() {
+	if r.Offset < result.LogStart || r.Offset > l.End() {
 		return ReadResult{}, protocol.OffsetOutOfRange
 	}
 	if r.Offset >= result.Bound {
 		return result, nil
 	}
 	var err error
-	if result.Slice, err = p.log.Read(r.Offset, r.MaxBytes, result.Bound, r.AtLeastOne); err != nil {
+	if result.Slice, err = l.Read(r.Offset, r.MaxBytes, result.Bound, r.AtLeastOne); err != nil {
 		return ReadResult{}, err
 	}
 	if r.Reader != Committed || result.Slice.Bytes == 0 {
 		return result, nil
 	}
-	result.Aborted, err = p.log.AbortedTransactions(r.Offset, result.Slice.NextOffset)
+	result.Aborted, err = l.AbortedTransactions(r.Offset, result.Slice.NextOffset)
+	if p.log.Load() != l {
+		err = logstore.ErrMoved // its transaction index was on the way
+	}
 	if err != nil {
 		result.Slice.Release()
 		return ReadResult{}, err
@@ -182,7 +185,7 @@ func (p *Partition) read(r ReadRequest, v view) (ReadResult, error) {
 func (p *Partition) divergence(r ReadRequest, v view) (*EpochEnd, error) {
 	ours := p.epochEnd(r.LastFetchedEpoch, v)
 	switch {
-	case ours.Epoch < 0 || r.Offset < p.log.LogStart():
+	case ours.Epoch < 0 || r.Offset < p.log.Load().LogStart():
 		return nil, protocol.OffsetOutOfRange
 	case ours.Epoch < r.LastFetchedEpoch || ours.EndOffset < r.Offset:
 		return &ours, nil

@@ -211,7 +211,7 @@ func (s *Set) deleteTopic(t *cluster.Topic) {
 // remove ends a partition and gives up its log.
 func (s *Set) remove(p *Partition) {
 	p.finish(protocol.UnknownTopicOrPartition).tell()
-	tp := p.log.TopicPartition()
+	tp := p.log.Load().TopicPartition()
 	if err := s.options.Dirs.Delete(tp); err != nil {
 		s.failed(tp, err)
 	}

@@ -14,6 +14,8 @@ const (
 	AckBeforeSync Name = "ack-before-sync"
 	// IgnoreVolumeError takes a failed sync of the file system for a good one.
 	IgnoreVolumeError Name = "ignore-volume-error"
+	// SkipMoveSync leaves out the sync between a moved partition's new directory and the removal of the old one.
+	SkipMoveSync Name = "skip-move-sync"
 	// SkipCRC takes every checksum for right.
 	SkipCRC Name = "skip-crc"
 	// AckBeforeWrite acknowledges an append whether or not its bytes could be written.
