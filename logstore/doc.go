@@ -6,6 +6,7 @@
 //
 //	store.go open.go           the directory: lock, identity, creation and deletion of partitions, clean close
 //	dirs.go dirs_open.go       several directories: where a partition goes, what must hold between them
+//	moves.go move_copy.go move_exchange.go   from one directory to another while the partition is served
 //	health.go                  from a file's error to its partition, or its whole directory, offline
 //	log.go                     a log's offsets, and what is asked of them
 //	append.go segment.go       the path of a batch: check, roll, write, publish
@@ -84,6 +85,7 @@
 // # Goroutines
 //
 //	flusher.work            while logs wait for a sync, at most MaxParallelSyncs; awaited by Close
+//	moves.work              while partitions are moved, at most one for each directory; awaited by Dirs.Close
 //	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, removal of
 //	                        deleted files, retention, a look at a disk that is filling up; awaited by Close
 //	Cleaner.work            while compacted logs are due, at most log.cleaner.threads of all stores; awaited by

@@ -3,10 +3,12 @@ package logstore
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ottla/ottla/logstore/vfs"
@@ -53,6 +55,7 @@ type Store struct {
 	futures []future
 	lock    io.Closer
 	health
+	closed atomic.Bool
 
 	minTogether int
 	handles     handlePool
@@ -352,6 +355,9 @@ func (s *Store) failed(what string, err error) {
 // Close flushes everything, writes producer snapshots, checkpoints and the clean-shutdown marker, and lets the lock go.
 // Appends must have ended. Slices may be released later. Without the marker, after an error, the next start recovers.
 func (s *Store) Close() error {
+	if !s.closed.CompareAndSwap(false, true) {
+		return fmt.Errorf("data directory %s is closed", s.dir)
+	}
 	s.timers.stop()
 	logs := s.each()
 	s.cleaner.forget(s)

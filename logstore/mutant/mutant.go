@@ -53,6 +53,7 @@ type Mutant struct {
 // All are the mutants that are built in.
 var All = []Mutant{
 	{SkipDirSync, "a new segment's name is not synced before its records are acknowledged", "logstore", "TestCrashAtEveryOperation"},
+	{SkipMoveSync, "a moved partition's new directory is not synced before the old one goes", "logstore", "TestCrashDuringMoves"},
 	{AckBeforeSync, "records are acknowledged that are not on disk", "logstore", "TestCrashAtEveryOperation"},
 	{AckBeforeWrite, "records are acknowledged that are not in the file", "logstore", "TestFailEveryOperation"},
 	{SkipCRC, "records are served that are not those that were written", "logstore", "TestTornTail"},
