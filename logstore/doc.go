@@ -73,7 +73,7 @@
 //	Dirs.placing            creation of partitions; held over their file operations
 //	Log.compacting          a compaction of the log, or what may not meet one: truncation, deletion, Close. Held over
 //	                        everything; who waits for it makes the compaction give up
-//	Store.naming            creation and deletion of partitions; held over their file operations
+//	Store.naming            creation and deletion of partitions; held over their file operations. Of two, by path
 //	Log.appendMu            all changes of one log; held over writes, and over syncs only while truncating
 //	checkpointer.writing    what the checkpoints say; held over their files
 //	Store.mu                the map of logs

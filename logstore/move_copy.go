@@ -45,7 +45,7 @@ type copiedSegment struct {
 // While appends wait so much is copied at most, unless more came in since the last look.
 const finalBytes = 256 << 10
 
-const copyBytes = 256 << 10
+const moveBytes = 256 << 10
 
 func newMove(d *Dirs, from *Log, to *Store) *move {
 	v := &move{dirs: d, tp: from.tp, from: from, to: to, dir: join(to.dir, setAside(from.tp, futureSuffix)),
@@ -245,7 +245,7 @@ func (v *move) copyBatches(s *segment, name string, from, to int64, paced bool) 
 }
 
 func (v *move) copyRange(source io.ReaderAt, f io.WriterAt, from, to int64, paced bool) error {
-	buf := make([]byte, min(copyBytes, to-from))
+	buf := make([]byte, min(moveBytes, to-from))
 	for at := from; at < to; {
 		b := buf[:min(int64(len(buf)), to-at)]
 		if paced {

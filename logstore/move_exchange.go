@@ -34,11 +34,11 @@ func (v *move) exchange() (moved bool, err error) {
 	if first.dir > second.dir {
 		first, second = second, first
 	}
+	defer l.pauseCompaction()()
 	first.naming.Lock()
 	defer first.naming.Unlock()
 	second.naming.Lock()
 	defer second.naming.Unlock()
-	defer l.pauseCompaction()()
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	if err := cmp.Or(v.ctx.Err(), l.Err(), to.Err()); err != nil {
