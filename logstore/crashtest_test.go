@@ -1,6 +1,7 @@
 package logstore_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -257,6 +258,23 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	t.Logf("FIGURE %d crashes in memory, seeds %d to %d", total.Load(), from, next.Load()-1)
 }
 
+// examineCrashed: doctor does not call wrong what a crash leaves.
+func examineCrashed(left *vfs.Mem) error {
+	if _, err := left.Stat(crashDir + "/meta.properties"); err != nil {
+		return nil
+	}
+	wrong := ""
+	_, err := logstore.Examine(crashDir, logstore.ExamineOptions{FS: left, Scrub: true, Found: func(f logstore.Finding) {
+		if !f.Note {
+			wrong += fmt.Sprintf("%+v\n", f)
+		}
+	}})
+	if err == nil && wrong != "" {
+		err = errors.New("doctor: " + wrong)
+	}
+	return err
+}
+
 // crashSeed lives one random life, and verifies what each of its crashes has left.
 func crashSeed(t *testing.T, seed uint64, counters *results.Run) (points, records int64) {
 	t.Helper()
@@ -286,7 +304,11 @@ func crashSeed(t *testing.T, seed uint64, counters *results.Run) (points, record
 	r := rand.New(rand.NewPCG(seed, 3))
 	for i, c := range w.points {
 		left := c.fs.KillClone()
-		if err := c.verify(r); err != nil {
+		err := c.verify(r)
+		if err == nil && i%64 == 0 {
+			err = examineCrashed(left)
+		}
+		if err != nil {
 			fail(t, "%v\ncrash %d of %d: %s\npromised: %+v\nleft:\n%ssteps: %q", err, i, len(w.points), c.what, c.promises, listing(left, crashDir), w.steps)
 		}
 		records += c.promised()

@@ -14,6 +14,7 @@
 //	checkpointer.go settle.go  recovery points, and all that is written off the path of acknowledgements
 //	read.go locate.go          references to whole batches; finding an offset's place
 //	verify.go                  what a good batch is
+//	doctor.go examine.go       looking for damage in a directory at rest
 //	verified.go damage.go      what this process has looked at; what it found
 //	batches.go timestamps.go   iterating; searching by time
 //	retention.go truncate.go   giving up the beginning; cutting off the end

@@ -69,6 +69,9 @@ func newFlipLog(t *testing.T, seed uint64) *flipLog {
 	if err := f.log.Flush(); err != nil {
 		t.Fatal(err)
 	}
+	if err := f.store.checkpoints.write([]*Log{f.log}); err != nil {
+		t.Fatal(err)
+	}
 	if err := f.log.walk(f.seg, 0, f.seg.size, func(h header) error { h.v2 = nil; f.batches = append(f.batches, h); return nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +187,7 @@ func TestFlipsAreFound(t *testing.T) {
 	finders := []struct {
 		name string
 		find func(*testing.T, header) error
-	}{{"recovery", f.byRecovery}, {"first fetch", f.byFetch}, {"iteration", f.byIteration}}
+	}{{"recovery", f.byRecovery}, {"first fetch", f.byFetch}, {"iteration", f.byIteration}, {"doctor", f.byDoctor}}
 	for n := range flips {
 		h := f.batches[f.r.IntN(len(f.batches))]
 		field := flipFields[n%len(flipFields)]
@@ -207,4 +210,19 @@ func TestFlipsAreFound(t *testing.T) {
 	if got := contents(t, f.log); len(got) != int(f.log.End()) {
 		t.Fatalf("%d records are left of %d", len(got), f.log.End())
 	}
+}
+
+// byDoctor has the directory examined as it is.
+func (f *flipLog) byDoctor(t *testing.T, h header) error {
+	found, wrong := false, ""
+	if _, err := Examine("data", ExamineOptions{FS: f.mem.KillClone(), Scrub: true, Found: func(x Finding) {
+		found = found || x.File == f.name && x.Position == h.position && !x.Note
+		wrong += fmt.Sprintf("%+v\n", x)
+	}}); err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("doctor says nothing of byte %d of the log, but:\n%s", h.position, wrong)
+	}
+	return nil
 }

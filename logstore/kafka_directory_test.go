@@ -54,6 +54,9 @@ func kafkaDirectory(t *testing.T) *vfs.Mem {
 func TestKafkaDirectory(t *testing.T) {
 	const dir = "data/c-txn-0/00000000000000000000"
 	original := kafkaDirectory(t)
+	if found := examined(original, "data"); len(found) > 0 {
+		t.Errorf("doctor: %+v", found)
+	}
 	for name, change := range map[string]func(fs *vfs.Mem) error{
 		"clean": func(*vfs.Mem) error { return nil },
 		"killed": func(fs *vfs.Mem) error {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ottla/ottla/logstore/vfs"
@@ -424,7 +425,11 @@ func TestModel(t *testing.T) {
 				if err := w.store.Close(); err != nil {
 					t.Fatal(err)
 				}
+				found := examined(w.fs, modelDir)
 				w.open(t, true)
+				if slices.ContainsFunc(found, func(f Finding) bool { return strings.HasSuffix(f.File, logExt) }) {
+					t.Fatalf("doctor: %+v", found)
+				}
 				w.everything(t)
 			},
 			"close and damage": func(t *rapid.T) {

@@ -36,6 +36,6 @@ func newRoot(env []string) *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(env), newConfig(env), newHealth(env), newDump(), newVersion())
+	root.AddCommand(newServe(env), newConfig(env), newHealth(env), newDump(), newDoctor(), newVersion())
 	return root
 }
