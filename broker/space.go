@@ -11,7 +11,7 @@ import (
 
 // spaceLimits are how much of a data directory's disk stays free.
 func spaceLimits(c *config.Broker) logstore.SpaceLimits {
-	return logstore.SpaceLimits{Min: c.Int64(config.LogDirFreeMinBytes), Warn: c.Int64(config.LogDirFreeWarnBytes)}
+	return logstore.SpaceLimits{Min: c.Int64(config.LogDirFreeMinBytes), Warn: c.Int64(config.LogDirFreeWarnBytes), UsedPercent: c.Int(config.LogRetentionDiskPercent)}
 }
 
 // spaceChanged turns the free space of a data directory into a log line.

@@ -18,6 +18,7 @@ type LogConfig struct {
 	Delete             bool  // cleanup.policy contains delete: retention applies
 
 	Compact                bool    // cleanup.policy contains compact
+	Internal               bool    // a topic of the cluster's own, which is not given up for log.retention.disk.percent
 	MinCleanableDirtyRatio float64 // min.cleanable.dirty.ratio: of the log's bytes, so many must not be compacted yet
 	MinCompactionLagMs     int64   // min.compaction.lag.ms: by record time, for how long a segment stays as it is
 	MaxCompactionLagMs     int64   // max.compaction.lag.ms: by record time, when a segment is due whatever the ratio

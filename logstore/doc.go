@@ -18,6 +18,7 @@
 //	verified.go damage.go      what this process has looked at; what it found
 //	batches.go timestamps.go   iterating; searching by time
 //	retention.go truncate.go   giving up the beginning; cutting off the end
+//	retention_disk.go          log.retention.disk.percent
 //	retention_clock.go         the time that ages are held against: not the wall clock's where that has jumped
 //	space.go removals.go       how full the disk is; files to be removed later, or at once when it is full
 //	cleaner.go throttle.go     compaction: when, of which log, how fast (compact/ decides what stays)
@@ -74,6 +75,7 @@
 //	Dirs.placing            creation of partitions; held over their file operations
 //	Log.compacting          a compaction of the log, or what may not meet one: truncation, deletion, Close. Held over
 //	                        everything; who waits for it makes the compaction give up
+//	Store.retaining         one run of retention over the whole store
 //	Store.naming            creation and deletion of partitions; held over their file operations. Of two, by path
 //	Log.appendMu            all changes of one log; held over writes, and over syncs only while truncating
 //	checkpointer.writing    what the checkpoints say; held over their files

@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"slices"
 	"time"
 
@@ -71,10 +72,15 @@ func (l *Log) ApplyRetention(nowMs int64) error {
 	if l.Err() == nil {
 		l.producers.expire(nowMs, l.store.producerExpirationMs)
 	}
-	var old []*segment
-	if n > 0 {
-		old, err = l.giveUp(n, start, config)
-	}
+	l.appendMu.Unlock()
+	return l.giveUpOldest(n, start, why, config)
+}
+
+// giveUpOldest moves the log start behind the first n segments and deletes them. Without any it only ends what a run
+// before it could not.
+func (l *Log) giveUpOldest(n int, start int64, why string, config LogConfig) error {
+	l.appendMu.Lock()
+	old, err := l.giveUp(n, start, config)
 	l.appendMu.Unlock()
 	if err != nil || len(old) == 0 {
 		return errors.Join(err, l.releaseStart())
@@ -93,7 +99,10 @@ func (l *Log) giveUp(n int, start int64, config LogConfig) (old []*segment, err 
 	if l.Err() != nil || n > len(l.segments) || start > l.highWatermark.Load() && !mutant.Is(mutant.RetentionIgnoresHighWatermark) {
 		return nil, nil // a truncation came in between
 	}
-	if n == len(l.segments) {
+	if n > 0 && n < len(l.segments) && l.segments[n].base > start {
+		return nil, nil // other segments than were weighed: a compaction came in between
+	}
+	if n > 0 && n == len(l.segments) {
 		if l.end.Load() != start {
 			return nil, nil // appended to meanwhile: next time
 		}
@@ -101,7 +110,9 @@ func (l *Log) giveUp(n int, start int64, config LogConfig) (old []*segment, err 
 			return nil, err
 		}
 	}
-	l.advanceLogStart(start)
+	if n > 0 {
+		l.advanceLogStart(start)
+	}
 	return slices.Clone(l.segments[:n]), nil
 }
 
@@ -242,26 +253,30 @@ func (l *Log) oldSegments() []oldSegment {
 	return out
 }
 
-// expired tells whether all records of the segment are older than a time. Where they bear none, the file's counts.
+// expired tells whether all records of the segment are older than a time.
 func (l *Log) expired(s oldSegment, beforeMs int64) (bool, error) {
+	at, err := l.newestTime(s)
+	return err == nil && at < beforeMs, err
+}
+
+// newestTime is the largest timestamp of the segment's records. Where they bear none, it is the file's.
+func (l *Log) newestTime(s oldSegment) (ms int64, err error) {
 	if !s.hasTime {
-		n, err := l.newestOf(s.seg)
-		if err != nil {
-			return false, err
+		if s.newest, err = l.newestOf(s.seg); err != nil {
+			return 0, err
 		}
-		s.newest = n
 	}
 	if s.newest.timestamp >= 0 {
-		return s.newest.timestamp < beforeMs, nil
+		return s.newest.timestamp, nil
 	}
 	info, err := l.store.fs.Stat(s.seg.path(logExt))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return math.MaxInt64, nil // it is deleted already
 	}
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	return info.ModTime().UnixMilli() < beforeMs, nil
+	return info.ModTime().UnixMilli(), nil
 }
 
 // deleteFiles renames the files of segments that the log has let go of, and removes them after the delay. Slices that

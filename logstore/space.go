@@ -163,6 +163,18 @@ func (s *space) setLimits(l SpaceLimits) {
 	}
 }
 
+// excess measures what log.retention.disk.percent does not leave.
+func (s *space) excess() (limits SpaceLimits, bytes int64, err error) {
+	s.mu.Lock()
+	limits = s.mu.decider.limits
+	s.mu.Unlock()
+	if limits.UsedPercent == 0 {
+		return limits, 0, nil
+	}
+	total, free, err := s.store.DiskUsage()
+	return limits, limits.excess(total, free), err
+}
+
 func (s *space) status() SpaceStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -65,9 +65,10 @@ type Store struct {
 	space       space
 	removals    removals
 
-	naming sync.Mutex // makes creations and deletions one after the other; the first lock taken
-	mu     sync.RWMutex
-	logs   map[TopicPartition]*Log // guarded by mu
+	retaining sync.Mutex // makes runs of retention one after the other; taken before all others
+	naming    sync.Mutex // makes creations and deletions one after the other; the first lock taken
+	mu        sync.RWMutex
+	logs      map[TopicPartition]*Log // guarded by mu
 }
 
 func newStore(dir string, o Options) *Store {
@@ -337,8 +338,15 @@ func (s *Store) retainAgain() {
 	})
 }
 
-// retain is ApplyRetention by the store's own clock.
-func (s *Store) retain() { s.ApplyRetention(s.retentionNow()) }
+// retain is ApplyRetention by the store's own clock, and then what log.retention.disk.percent asks for.
+func (s *Store) retain() {
+	s.retaining.Lock()
+	defer s.retaining.Unlock()
+	s.ApplyRetention(s.retentionNow())
+	if err := s.retainShare(); err != nil {
+		s.failed("giving up segments for log.retention.disk.percent", err)
+	}
+}
 
 func (s *Store) syncRoot() error { return s.fs.SyncDir(s.dir) }
 

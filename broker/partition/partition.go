@@ -172,7 +172,7 @@ func (p *Partition) onMoved(to *logstore.Log) {
 	to.OnMoved(p.onMoved)
 	to.SetHighWatermark(p.mu.highWatermark)
 	p.log.Store(to)
-	to.SetConfig(logConfig(p.topic.Config()))
+	to.SetConfig(p.topic.logConfig())
 }
 
 // assign takes what the cluster has agreed on about the partition. It reports whether this broker leads a new epoch.
@@ -197,7 +197,7 @@ func (p *Partition) configure() {
 	c := p.topic.Config()
 	for l := (*logstore.Log)(nil); l != p.log.Load(); { // again, if it was replaced meanwhile
 		l = p.log.Load()
-		l.SetConfig(logConfig(c))
+		l.SetConfig(p.topic.logConfig())
 	}
 	p.change(func(now time.Time) {
 		p.mu.minInsync = c.MinInsyncReplicas

@@ -142,7 +142,7 @@ func (s *Set) open(h *hosted, index int32, p *cluster.Partition) {
 	if !s.holds(p) {
 		return
 	}
-	log, err := s.options.Dirs.Create(logstore.TopicPartition{Topic: h.Name, Partition: index}, h.ID, logConfig(h.Config()),
+	log, err := s.options.Dirs.Create(logstore.TopicPartition{Topic: h.Name, Partition: index}, h.ID, h.logConfig(),
 		logstore.Assignment{Dir: s.assigned(p), New: s.started})
 	if err != nil {
 		h.failed[index] = true

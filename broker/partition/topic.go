@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ottla/ottla/config"
+	"github.com/ottla/ottla/coordinator/cluster"
 	"github.com/ottla/ottla/logstore"
 )
 
@@ -19,7 +20,8 @@ type Topic struct {
 func (t *Topic) Config() *config.Topic { return t.config.Load() }
 
 // logConfig is what the topic's configuration says to its logs.
-func logConfig(c *config.Topic) logstore.LogConfig {
+func (t *Topic) logConfig() logstore.LogConfig {
+	c := t.Config()
 	return logstore.LogConfig{
 		SegmentBytes:       c.SegmentBytes,
 		SegmentMs:          c.SegmentMs,
@@ -30,6 +32,7 @@ func logConfig(c *config.Topic) logstore.LogConfig {
 		RetentionBytes:     c.RetentionBytes,
 		FileDeleteDelayMs:  c.FileDeleteDelayMs,
 		Delete:             c.Delete,
+		Internal:           cluster.IsInternal(t.Name),
 		PageCache:          c.PageCache,
 		FlushMessages:      c.FlushMessages,
 		FlushMs:            c.FlushMs,

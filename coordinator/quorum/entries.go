@@ -50,6 +50,7 @@ var metadataTopicID = [16]byte{15: 1}
 // logConfig keeps segments small, so that what a snapshot replaces can go.
 func logConfig() logstore.LogConfig {
 	c := logstore.DefaultLogConfig()
+	c.Internal = true
 	c.SegmentBytes = 16 << 20
 	c.SegmentMs = math.MaxInt64
 	c.RetentionMs, c.RetentionBytes = -1, -1
