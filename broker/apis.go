@@ -48,6 +48,7 @@ func newTable() map[protocol.Key]*row {
 		{key: protocol.OffsetForLeaderEpochKey, handler: api.OffsetForLeaderEpoch},
 		{key: protocol.DescribeConfigsKey, handler: api.DescribeConfigs},
 		{key: protocol.AlterConfigsKey, handler: api.AlterConfigs},
+		{key: protocol.AlterReplicaLogDirsKey, handler: api.AlterReplicaLogDirs},
 		{key: protocol.DescribeLogDirsKey, handler: api.DescribeLogDirs},
 		{key: protocol.CreatePartitionsKey, handler: api.CreatePartitions},
 		{key: protocol.DeleteGroupsKey, handler: api.DeleteGroups},

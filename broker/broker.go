@@ -55,6 +55,7 @@ type Broker struct {
 	cleaner    *logstore.Cleaner // nil with log.cleaner.enable=false
 	quorum     *quorum.Quorum
 	partitions *partition.Set
+	assigner   *assigner
 	groups     *api.GroupCoordinator
 	server     *api.Server
 	front      *front
@@ -132,9 +133,27 @@ func (b *Broker) openDirs() (err error) {
 		Cleaner: b.cleaner,
 	})
 	if err == nil {
-		b.dirs.Cordon(b.static.CordonedDirs())
+		b.dirs.MoveThreads(b.static.Int(config.NumReplicaAlterLogDirsThreads))
+		b.configureDirs(b.static)
 	}
 	return err
+}
+
+// configureDirs gives the data directories what may change while the broker runs.
+func (b *Broker) configureDirs(c *config.Broker) {
+	b.dirs.SetSpaceLimits(spaceLimits(c))
+	b.dirs.Cordon(c.CordonedDirs())
+	b.dirs.PaceMoves(c.Int64(config.ReplicaAlterLogDirsIOMaxBytesPerSecond))
+}
+
+// stopMoves ends what writes to the data directories and to the metadata log by itself.
+func (b *Broker) stopMoves() {
+	if b.dirs != nil {
+		b.dirs.StopMoves()
+	}
+	if b.assigner != nil {
+		b.assigner.close()
+	}
 }
 
 // openQuorum opens the metadata log and waits until a controller is known.
@@ -166,6 +185,7 @@ func (b *Broker) Close(ctx context.Context) error {
 	b.closeSockets()
 	b.front.drain(ctx)
 	b.groups.Runtime.Close()
+	b.stopMoves()
 	err := errors.Join(b.quorum.Close(), b.dirs.Close())
 	b.cleaner.Close()
 	if err != nil {
@@ -183,6 +203,7 @@ func (b *Broker) abort() error {
 	if b.groups != nil {
 		b.groups.Runtime.Close()
 	}
+	b.stopMoves()
 	if b.quorum != nil {
 		errs = append(errs, b.quorum.Close())
 	}

@@ -4,6 +4,7 @@
 //	sockets.go     the listening sockets; listener.go binds one
 //	advertise.go   what clients are told where to go; gateway_*.go finds a container's gateway
 //	register.go    this broker's entry in the metadata log
+//	assign.go      in which data directories partitions are, for the metadata log
 //	follow.go      what this broker does when the metadata changes: configs, partitions, coordinators
 //	serve.go       limits, handlers' dependencies, accept
 //	apis.go        THE API table: every API that is served
@@ -28,6 +29,8 @@
 //	what                  started by            ends with                   awaited by
 //	one a socket          front.accept          the socket's Close          front.drain
 //	one a connection      front.start           the connection              front.drain
+//	assigner.run, while   assigner.placed       nothing is to be noted      assigner.close
+//	  partitions are made
 //	drain, while answers  conn.answered         nothing is ready to send    conn.serve
 //	  that came late are sent
 //

@@ -46,6 +46,12 @@ func (b *Broker) storeEvents() logstore.Events {
 		Offline: func(tp logstore.TopicPartition, err error) {
 			b.log.Error("partition is offline; its files are kept", at(tp), "error", err)
 		},
+		Moved: func(tp logstore.TopicPartition, from, to string, bytes int64, took time.Duration) {
+			b.log.Info("moved a partition to another data directory", at(tp), "from", from, "to", to, "bytes", bytes, "tookMs", took.Milliseconds())
+		},
+		MoveFailed: func(tp logstore.TopicPartition, to string, err error) {
+			b.log.Error("could not move a partition; it stays where it is", at(tp), "to", to, "error", err)
+		},
 		DirOffline: func(dir string, err error) {
 			b.log.Error("data directory is offline, with all partitions in it; its files are kept", "dir", dir, "error", err)
 		},

@@ -36,8 +36,7 @@ func (b *Broker) reconfigure(image *cluster.Image) {
 	b.config.Store(b.static.WithDynamic(image.Configs(cluster.BrokerResource, ""), image.Configs(cluster.BrokerResource, b.name())))
 	b.partitions.Reconfigure(image)
 	b.cleaner.SetConfig(cleanerConfig(b.config.Load()))
-	b.dirs.SetSpaceLimits(spaceLimits(b.config.Load()))
-	b.dirs.Cordon(b.config.Load().CordonedDirs())
+	b.configureDirs(b.config.Load())
 	b.front.setConnectionLimits(connectionLimitsOf(b.config.Load()))
 }
 

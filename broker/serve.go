@@ -25,8 +25,10 @@ const inFlightMax = 512
 // build makes what requests run through, with nothing in it yet: the partitions, the coordinators, the handlers' server
 // and the network side.
 func (b *Broker) build() error {
+	b.assigner = b.newAssigner()
 	b.partitions = partition.NewSet(partition.Options{
 		Dirs: b.dirs, NodeID: b.static.NodeID(), Config: b.config.Load, Events: b.partitionEvents(),
+		Placed: b.assigner.placed,
 	})
 	b.registerGauges()
 	b.groups = b.newGroups()
@@ -48,8 +50,10 @@ func (b *Broker) frameMemory() int64 {
 	return frameMemory
 }
 
-// serve lets clients in.
+// serve lets clients in, and goes on with what the end of the last process interrupted.
 func (b *Broker) serve() error {
+	b.dirs.OnAssign(b.assigner.moving)
+	b.dirs.Resume()
 	for _, s := range b.sockets {
 		b.front.accept(s, s.name)
 	}

@@ -39,7 +39,7 @@ var nodeRows = []Row{
 	{NumIOThreads, Int, "8", atLeast(1), ClusterWide, NoEffect, "Threads that handle requests; here each connection has its own goroutine."},
 	{NumNetworkThreads, Int, "3", atLeast(1), ClusterWide, NoEffect, "Threads that read and write sockets; here each connection has its own goroutine."},
 	{BackgroundThreads, Int, "10", atLeast(1), ClusterWide, NoEffect, "Threads for background work; Go schedules it here."},
-	{NumReplicaAlterLogDirsThreads, Int, None, nil, ReadOnly, NoEffect, "Threads that move replicas between directories of one node."},
+	{NumReplicaAlterLogDirsThreads, Int, None, nil, ReadOnly, Served, "Threads that move replicas between directories of one node."},
 	{ConfigProviders, List, "", listOrEmpty(), ClusterWide, Refused, "Names of plug-ins that fetch values from elsewhere; values here are never fetched."},
 	{EarlyStartListeners, List, None, listOrEmpty(), ReadOnly, NoEffect, "Listeners that accept before the node is ready; here none does."},
 	{RequestTimeoutMs, Int, "30000", nil, ReadOnly, NoEffect, "How long this node waits for another's answer."},

@@ -57,5 +57,5 @@ const (
 var dynamicOnlyRows = []Row{
 	{LeaderReplicationThrottledRate, Long, maxLong, atLeast(0), ClusterWide, NoEffect, "Bytes a second that throttled replicas are sent at most."},
 	{FollowerReplicationThrottledRate, Long, maxLong, atLeast(0), ClusterWide, NoEffect, "Bytes a second that throttled replicas fetch at most."},
-	{ReplicaAlterLogDirsIOMaxBytesPerSecond, Long, maxLong, atLeast(0), ClusterWide, NoEffect, "Bytes a second that moves between directories of one broker take at most."},
+	{ReplicaAlterLogDirsIOMaxBytesPerSecond, Long, maxLong, atLeast(0), ClusterWide, Served, "Bytes a second that moves between directories of one broker take at most."},
 }

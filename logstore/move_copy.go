@@ -96,7 +96,7 @@ func (v *move) try() (moved bool, err error) {
 		}
 	}
 	if assign := v.dirs.moves.assign; assign != nil {
-		if err := assign(v.tp, v.from.topicID, v.to.meta.directoryID); err != nil {
+		if err := assign(v.ctx, v.tp, v.from.topicID, v.to.meta.directoryID); err != nil {
 			return false, err
 		}
 	}
@@ -105,7 +105,7 @@ func (v *move) try() (moved bool, err error) {
 		return true, err
 	}
 	if assign := v.dirs.moves.assign; assign != nil { // it stays, after all
-		err = errors.Join(err, assign(v.tp, v.from.topicID, v.from.store.meta.directoryID))
+		err = errors.Join(err, assign(context.WithoutCancel(v.ctx), v.tp, v.from.topicID, v.from.store.meta.directoryID))
 	}
 	return false, err
 }

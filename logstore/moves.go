@@ -20,7 +20,7 @@ var ErrMoved error = protocol.Errorf(protocol.NotLeaderForPartition, "the partit
 type moves struct {
 	// assign is told where a partition will be before it is there, so that the metadata never names a directory that the
 	// partition has left: see Dirs.place. Set before the first move.
-	assign  func(tp TopicPartition, topicID, dir [16]byte) error
+	assign  func(ctx context.Context, tp TopicPartition, topicID, dir [16]byte) error
 	pace    pace
 	workers sync.WaitGroup
 
@@ -98,17 +98,34 @@ func (m *moves) of(tp TopicPartition) *move {
 
 // OnAssign sets who is told, and may refuse, that a partition is about to lie in another directory. It is set before the
 // first move.
-func (d *Dirs) OnAssign(f func(tp TopicPartition, topicID, dir [16]byte) error) { d.moves.assign = f }
+func (d *Dirs) OnAssign(f func(ctx context.Context, tp TopicPartition, topicID, dir [16]byte) error) {
+	d.moves.assign = f
+}
 
 // PaceMoves bounds the bytes that moves copy in a second, all together.
-func (d *Dirs) PaceMoves(bytesPerSecond int64) { d.moves.pace.set(bytesPerSecond) }
+func (d *Dirs) PaceMoves(bytesPerSecond int64) { d.moves.pace.set(max(bytesPerSecond, 1)) }
+
+// MoveThreads sets how many moves are made at a time, 0 for as many as there are directories.
+func (d *Dirs) MoveThreads(n int) {
+	d.moves.mu.Lock()
+	defer d.moves.mu.Unlock()
+	if d.moves.max = n; n <= 0 {
+		d.moves.max = len(d.dirs)
+	}
+}
+
+// StopMoves ends all moves. They begin again after the next start; none can be begun before it.
+func (d *Dirs) StopMoves() { d.moves.close() }
+
+// wishesMax bounds how many partitions that are not here it is remembered of where they are to go.
+const wishesMax = 10_000
 
 // Move begins to move a partition to a directory (AlterReplicaLogDirs): its records are copied while it serves, then the
 // copy takes its place. A move to where it is ends one that is under way.
 //
 // Errors: LogDirNotFound; KafkaStorageError where the directory or the partition is offline; InvalidReplicaAssignment
 // where the directory is cordoned; InvalidTopicException for a name that is too long; ReplicaNotAvailable where the
-// partition is not here: should it be created, it will be in that directory.
+// partition is not here: should it be created, it will be in that directory (of wishesMax partitions it is remembered).
 func (d *Dirs) Move(tp TopicPartition, path string) error {
 	i := slices.IndexFunc(d.dirs, func(dir *Dir) bool { return dir.path == path })
 	if i < 0 {
@@ -123,9 +140,13 @@ func (d *Dirs) Move(tp TopicPartition, path string) error {
 		return protocol.Errorf(protocol.KafkaStorageError, "%v", to.Err())
 	case d.Cordoned(path):
 		return protocol.Errorf(protocol.InvalidReplicaAssignment, "Log directory %s is cordoned.", path)
+	case tp.valid() != nil || tp.String() == metadataLogName:
+		return protocol.Errorf(protocol.UnknownTopicOrPartition, "%s is no topic's", tp)
 	case l == nil:
 		d.mu.Lock()
-		d.wishes[tp] = to
+		if _, again := d.wishes[tp]; again || len(d.wishes) < wishesMax {
+			d.wishes[tp] = to
+		}
 		d.mu.Unlock()
 		return protocol.Errorf(protocol.ReplicaNotAvailable, "%s is not on this broker", tp)
 	case l.Err() != nil && !errors.Is(l.Err(), ErrMoved):

@@ -5,12 +5,18 @@
 //	v4  size of the file system and what is left of it (KIP-827)
 //	v5  whether the directory is cordoned (KIP-1066)
 //
+// A partition on its way to another directory is in both: in the new one as a future replica, whose lag is what is not yet
+// there.
+//
 // Errors: CLUSTER_AUTHORIZATION_FAILED (v3+; before, an empty answer). For a directory: KAFKA_STORAGE_ERROR, it is
 // offline; its partitions are not listed.
 
 package api
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ottla/ottla/broker/partition"
@@ -40,6 +46,13 @@ func DescribeLogDirs(s *Server, r *Request) {
 	for p := range s.Partitions.All() {
 		if i, ok := at[p.Dir()]; ok && wanted(p) {
 			addDirPartition(&resp.Dirs[i], p)
+		}
+	}
+	for _, m := range s.Dirs.Moving() {
+		p, err := s.Partitions.Find(m.Topic, m.Partition)
+		if i, ok := at[m.Dir]; ok && err == nil && wanted(p) {
+			dp := dirPartition(&resp.Dirs[i], m.Topic)
+			dp.Partition, dp.Size, dp.OffsetLag, dp.IsFuture = m.Partition, m.Bytes, m.Lag, true
 		}
 	}
 	r.Reply(resp)
@@ -76,15 +89,22 @@ func wantedDirs(req *kmsg.DescribeLogDirsRequest) func(*partition.Partition) boo
 	return func(p *partition.Partition) bool { return named[key{p.Topic().Name, p.Index()}] }
 }
 
-// addDirPartition adds a partition to the directory's topics, of which the last is the one before it by name.
 func addDirPartition(dir *kmsg.DescribeLogDirsResponseDir, p *partition.Partition) {
-	if n := len(dir.Topics); n == 0 || dir.Topics[n-1].Topic != p.Topic().Name {
-		t := kmsg.NewDescribeLogDirsResponseDirTopic()
-		t.Topic = p.Topic().Name
-		dir.Topics = append(dir.Topics, t)
-	}
-	t := &dir.Topics[len(dir.Topics)-1]
-	dp := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
+	dp := dirPartition(dir, p.Topic().Name)
 	dp.Partition, dp.Size, dp.OffsetLag = p.Index(), p.Size(), max(0, p.Committed()-p.End())
-	t.Partitions = append(t.Partitions, dp)
+}
+
+// dirPartition adds a partition to the directory's topics. They come by name, those on their way after the others.
+func dirPartition(dir *kmsg.DescribeLogDirsResponseDir, topic string) *kmsg.DescribeLogDirsResponseDirTopicPartition {
+	at, ok := slices.BinarySearchFunc(dir.Topics, topic, func(t kmsg.DescribeLogDirsResponseDirTopic, name string) int {
+		return strings.Compare(t.Topic, name)
+	})
+	if !ok {
+		t := kmsg.NewDescribeLogDirsResponseDirTopic()
+		t.Topic = topic
+		dir.Topics = slices.Insert(dir.Topics, at, t)
+	}
+	t := &dir.Topics[at]
+	t.Partitions = append(t.Partitions, kmsg.NewDescribeLogDirsResponseDirTopicPartition())
+	return &t.Partitions[len(t.Partitions)-1]
 }

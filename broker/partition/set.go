@@ -21,6 +21,8 @@ type Options struct {
 	Config func() *config.Broker
 	Now    func() time.Time // time.Now where nil
 	Events Events
+	// Placed is told in which data directory a partition is, where the metadata does not say so. Nil for nobody.
+	Placed func(cluster.Placement)
 }
 
 // Events are told what happens to partitions. Every field may be nil.
@@ -153,6 +155,9 @@ func (s *Set) open(h *hosted, index int32, p *cluster.Partition) {
 	opened.configure()
 	s.assign(opened, p)
 	h.partitions[index] = opened
+	if dir := log.DirectoryID(); s.options.Placed != nil && s.assigned(p) != dir {
+		s.options.Placed(cluster.Placement{Topic: h.ID, Index: index, Dir: dir})
+	}
 }
 
 func (s *Set) assign(p *Partition, to *cluster.Partition) {

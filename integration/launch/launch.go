@@ -38,7 +38,7 @@ type Options struct {
 type Broker struct {
 	// Bootstrap is the HOST:PORT for clients, HTTP that of health and metrics (ours only).
 	Bootstrap, HTTP string
-	// DataDir holds the partitions. LogFile has everything the process said.
+	// DataDir holds the partitions; of several log.dirs it is the first. LogFile has everything the process said.
 	DataDir, LogFile string
 	// Started is the time from the first exec to the first answer.
 	Started time.Duration
@@ -164,7 +164,13 @@ func (b *Broker) prepareOttla(o Options) error {
 	if err != nil {
 		return err
 	}
-	b.argv = []string{bin, "serve", "--data-dir", b.DataDir, "--listen", b.Bootstrap, "--http", b.HTTP}
+	if dirs := o.Set["log.dirs"]; dirs != "" {
+		b.DataDir, _, _ = strings.Cut(dirs, ",")
+		b.argv = []string{bin, "serve"}
+	} else {
+		b.argv = []string{bin, "serve", "--data-dir", b.DataDir}
+	}
+	b.argv = append(b.argv, "--listen", b.Bootstrap, "--http", b.HTTP)
 	for _, k := range sortedKeys(o.Set) {
 		b.argv = append(b.argv, "--set", k+"="+o.Set[k])
 	}
