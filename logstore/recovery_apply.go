@@ -48,6 +48,7 @@ func (l *Log) apply(f facts, p plan) error {
 // applyFiles removes what is to be removed beside the segments, and tells of what is not the ordinary course of things.
 func (l *Log) applyFiles(p plan) error {
 	l.snapshotAt = -1
+	l.store.decided(l.tp, l.dir, filePlan{row: p.row, err: nil})
 	for _, file := range p.files {
 		name := join(l.dir, file.name)
 		l.store.decided(l.tp, name, file)
@@ -76,7 +77,7 @@ func (l *Log) applyProducers(f facts, p plan, durable int64) error {
 		return l.restartProducers(p.start)
 	}
 	if f.producers == nil || f.producers.end > p.end {
-		return l.loadProducers(p.end, durable)
+		return errors.Join(l.loadProducers(p.end, durable), l.rebuildTxnIndexes(f, p))
 	}
 	if err := l.cutTxnIndexes(durable); err != nil {
 		return err
@@ -91,6 +92,21 @@ func (l *Log) applyProducers(f facts, p plan, durable int64) error {
 	f.producers.end = p.end
 	l.producers = f.producers
 	l.txns.replace(f.txns)
+	return l.rebuildTxnIndexes(f, p)
+}
+
+// rebuildTxnIndexes makes those again that are damaged, as a whole: what cannot be read may have stood below the
+// recovery point.
+func (l *Log) rebuildTxnIndexes(f facts, p plan) error {
+	for i, sf := range f.segments[:p.keep] {
+		if sf.txnIs.is != isDamaged && sf.txnIs.is != isEmpty {
+			continue
+		}
+		if err := l.rebuildTxnIndex(l.segments[i]); err != nil {
+			return err
+		}
+		l.indexRebuilt(l.segments[i].path(txnIndexExt), sf.txnIs.err.Error())
+	}
 	return nil
 }
 

@@ -34,6 +34,7 @@ type facts struct {
 
 	names      []namedFacts // of files that are not a segment's
 	orphans    []string     // index files without a segment
+	gaps       []string     // offsets that no segment has, below the recovery point
 	snapshots  []snapshotFacts
 	syncFailed syncFailure
 	segments   []segmentFacts
@@ -151,10 +152,19 @@ func (s *Store) list(f *facts) error {
 		if segment == nil {
 			f.orphans = append(f.orphans, name)
 		} else if ext == txnIndexExt {
-			segment.inspectTxnIndex(s.fs, join(f.dir, name))
+			segment.inspectTxnIndex(s.fs, join(f.dir, name), f.nextBase(base))
 		}
 	}
 	return nil
+}
+
+// nextBase is the base of the segment after the one at base, -1 without one.
+func (f *facts) nextBase(base int64) int64 {
+	i := sort.Search(len(f.segments), func(i int) bool { return f.segments[i].base > base })
+	if i == len(f.segments) {
+		return -1
+	}
+	return f.segments[i].base
 }
 
 // nameKind is what a name that is not of the log proper looks like.
@@ -208,6 +218,14 @@ func (l *Log) inspectSegments(f *facts) (err error) {
 		hole := !f.clean && f.producers.end < next && f.producers.end >= f.cleaned
 		if givenUp && (err != nil || hole) {
 			f.producers, f.txns = newProducerState(next), newTransactions()
+		}
+	}
+	for i := range first {
+		if f.segments[i+1].base <= f.logStart {
+			continue // given up
+		}
+		if err := l.inspectJoint(f, i); err != nil || f.segments[i].bad != nil {
+			return err
 		}
 	}
 	next := f.segments[first].base

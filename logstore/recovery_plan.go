@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ottla/ottla/logstore/mutant"
 )
@@ -70,6 +71,8 @@ func (f *facts) batches(bad *segmentFacts) string {
 	switch {
 	case bad == nil && len(f.segments) == 0 && f.hadRecords():
 		return isMissing
+	case bad == nil && len(f.gaps) > 0:
+		return isGap
 	case bad == nil:
 		return isWhole
 	case mutant.Is(mutant.CutPromised):
@@ -97,6 +100,9 @@ func (p *plan) decideLog(f facts, bad *segmentFacts) {
 		holds, reach = holdsNothing, p.start
 	}
 	p.row = logTable.find(f.batches(bad), holds, choose(max(f.point, f.syncFailed.synced) <= reach || mutant.Is(mutant.CutPromised), promiseKept, promiseBroken))
+	if p.row.label == "gap" {
+		p.why = strings.Join(f.gaps, "; ")
+	}
 	switch p.row.do {
 	case doRestart:
 		p.keep, p.keepBytes, p.end = 0, 0, p.start
@@ -225,9 +231,9 @@ func (f *facts) takenOffline(file filePlan) error {
 	switch label {
 	case "id-lost":
 		return fmt.Errorf("%s: %s: %w: restore it (version: 0, topic_id: the topic's id), or delete the partition", label, name, err)
-	case "snapshot-newer", "txnindex-newer", "epochs-newer":
+	case "snapshot-newer", "epochs-newer":
 		return fmt.Errorf("%s: %s: %w: start the software that wrote it, or remove the file to have it made again; nothing was changed", label, name, err)
-	case "id-newer", "sync-failed-newer":
+	case "id-newer", "sync-failed-newer", "txnindex-newer":
 		return fmt.Errorf("%s: %s: %w: start the software that wrote it; nothing was changed", label, name, err)
 	}
 	return fmt.Errorf("%s: %s cannot be read: %w: the disk may be failing; nothing was changed", label, name, err)

@@ -14,7 +14,8 @@ const (
 	isHole     = "hole"     // the next segment begins later, above the recovery point
 	isDoubtful = "doubtful" // either, with good batches behind it, and the recovery point is not known
 	// isDamaged: bytes that are no batch, below the recovery point.
-	isMissing = "missing" // offsets between segments, below the recovery point
+	isMissing = "missing" // offsets between segments, below the recovery point, and other files of a segment of that base
+	isGap     = "gap"     // offsets between segments, below the recovery point
 
 	holdsRecords, holdsNothing   = "records", "nothing" // that may be read
 	promiseKept, promiseBroken   = "kept", "broken"     // does the log reach the recovery point?
@@ -101,19 +102,20 @@ var logTable = table{
 	kind:  "*" + logExt,
 	about: "The segments of a log together. Batches at or above the recovery point are checked with their checksums, headers from the last index entry on, and of sealed segments whether each ends where the next begins. Bytes after the last good batch are torn above the recovery point, damaged below it.",
 	facts: []fact{
-		{"batches", []string{isWhole, isTorn, isHole, isDoubtful, isDamaged, isMissing}},
+		{"batches", []string{isWhole, isGap, isTorn, isHole, isDoubtful, isDamaged, isMissing}},
 		{"holds", []string{holdsRecords, holdsNothing}},
 		{"recovery point", []string{promiseKept, promiseBroken}},
 	},
 	rows: []row{
 		{"whole", []string{isWhole, holdsRecords, promiseKept}, doKeep, "", true},
+		{"gap", []string{isGap, holdsRecords, promiseKept}, doKeep, "compaction of Kafka's leaves gaps, and no trace of a lost segment is there", false},
 		{"torn-tail", []string{isTorn, holdsRecords, promiseKept}, doCut, "a crash tore what was not promised", false},
 		{"lost-tail", []string{isHole, holdsRecords, promiseKept}, doCut, "a crash took the end of a segment, and a later one was written in time", false},
-		{"begin-again", []string{isWhole + "|" + isTorn + "|" + isHole, holdsNothing, promiseKept}, doRestart, "at the log start, above all that is left", true},
-		{"short", []string{isWhole + "|" + isTorn + "|" + isHole, either, promiseBroken}, doOffline, "it ends below the recovery point: files are missing, or were cut", false},
+		{"begin-again", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, holdsNothing, promiseKept}, doRestart, "at the log start, above all that is left", true},
+		{"short", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, either, promiseBroken}, doOffline, "it ends below the recovery point: files are missing, or were cut", false},
 		{"doubtful", []string{isDoubtful, either, either}, doOffline, "cutting could drop what was promised", false},
 		{"damaged", []string{isDamaged, either, either}, doOffline, "", false},
-		{"segment-missing", []string{isMissing, either, either}, doOffline, "and cleaner-offset-checkpoint does not explain it by compaction", false},
+		{"segment-missing", []string{isMissing, either, either}, doOffline, "its .log is gone, and cleaner-offset-checkpoint does not explain it by compaction", false},
 	},
 }
 
@@ -144,7 +146,8 @@ var txnTable = table{
 		{"txnindex-absent", []string{isAbsent, either}, doNothing, "no transaction was aborted", true},
 		{"txnindex", []string{isGood, segBelow}, doKeep, "", true},
 		{"txnindex-damaged", []string{isEmpty + "|" + isDamaged, segBelow}, doRebuild, "from the segment's markers", false},
-		{"txnindex-above", []string{isGood + "|" + isEmpty + "|" + isDamaged, segSealed}, doRebuild, "what lies above the recovery point", true},
+		{"txnindex-above", []string{isGood, segSealed}, doRebuild, "what lies above the recovery point", true},
+		{"txnindex-torn", []string{isEmpty + "|" + isDamaged, segSealed}, doRebuild, "from all of the segment's markers: what is lost may have stood below", true},
 		{"txnindex-orphan", []string{isGood + "|" + isEmpty + "|" + isDamaged, segGivenUp + "|" + segNone}, doRemove, "", true},
 		{"txnindex-newer", []string{isNewer, either}, doOffline, "", false},
 		{"txnindex-unreadable", []string{isUnreadable, either}, doOffline, "", false},

@@ -2,6 +2,8 @@ package logstore
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 
 	"github.com/ottla/ottla/logstore/vfs"
@@ -31,15 +33,29 @@ func (f *facts) findSnapshot(l *Log) {
 	}
 }
 
-// inspectTxnIndex reads what is asked of a transaction index before it is used: its size, and the first entry's version.
-func (sf *segmentFacts) inspectTxnIndex(fsys vfs.FS, name string) {
+// inspectTxnIndex reads a transaction index, of which there is one only where transactions were aborted. Behind the
+// last entry that can be true, a crash may have left anything above the recovery point.
+func (sf *segmentFacts) inspectTxnIndex(fsys vfs.FS, name string, next int64) {
 	info, err := fsys.Stat(name)
-	if err == nil && info.Size() > 0 {
-		sf.txnBytes = info.Size()
-		err = eachAbortedTxn(fsys, name, min(1, int(sf.txnBytes)/abortedTxnBytes), func(AbortedTxn) bool { return false })
+	if err != nil {
+		sf.txnIs = fileFacts{isUnreadable, err}
+		return
 	}
+	sf.txnBytes = info.Size()
+	if next < 0 {
+		next = math.MaxInt64
+	}
+	count, last := int(sf.txnBytes)/abortedTxnBytes, sf.base-1
+	read := 0
+	err = eachAbortedTxn(fsys, name, count, func(t AbortedTxn) bool {
+		if !t.follows(last) || t.LastOffset >= next {
+			return false
+		}
+		read, last = read+1, t.LastOffset
+		return true
+	})
 	switch {
-	case errors.Is(err, errNewerVersion):
+	case errors.Is(err, errNewerVersion) && read == 0:
 		sf.txnIs = fileFacts{isNewer, err}
 	case errors.Is(err, errTxnIndex):
 		sf.txnIs = fileFacts{isDamaged, err}
@@ -47,6 +63,8 @@ func (sf *segmentFacts) inspectTxnIndex(fsys vfs.FS, name string) {
 		sf.txnIs = fileFacts{isUnreadable, err}
 	case sf.txnBytes == 0:
 		sf.txnIs = fileFacts{isEmpty, errors.New("nothing is in it")}
+	case read < count:
+		sf.txnIs = fileFacts{isDamaged, fmt.Errorf("entry %d does not follow the marker at %d", read, last)}
 	case sf.txnBytes%abortedTxnBytes != 0:
 		sf.txnIs = fileFacts{isDamaged, errors.New("the last entry is cut off")}
 	default:

@@ -128,12 +128,20 @@ func (l *Log) prefixOfCut(s *segment, position, end int64) (indexPrefix, error) 
 func (l *Log) cutFiles(s *segment, position int64, prefix indexPrefix, end int64) error {
 	fs := l.store.fs
 	txns := 0
-	if err := eachAbortedTxn(fs, s.path(txnIndexExt), s.txns, func(t AbortedTxn) bool {
-		if t.LastOffset < end {
-			txns++
-		}
-		return t.LastOffset < end
-	}); err != nil {
+	count := func() error {
+		txns = 0
+		return eachAbortedTxn(fs, s.path(txnIndexExt), s.txns, func(t AbortedTxn) bool {
+			if t.LastOffset < end {
+				txns++
+			}
+			return t.LastOffset < end
+		})
+	}
+	err := count()
+	if errors.Is(err, errTxnIndex) {
+		err = errors.Join(l.rebuildTxnIndex(s), count())
+	}
+	if err != nil {
 		return err
 	}
 	s.txns = txns

@@ -72,7 +72,9 @@ func eachAbortedTxn(fs vfs.FS, name string, count int, yield func(AbortedTxn) bo
 	buf := make([]byte, min(count, txnEntriesAtOnce)*abortedTxnBytes)
 	for i := 0; i < count; {
 		n := min(count-i, txnEntriesAtOnce)
-		if _, err := f.ReadAt(buf[:n*abortedTxnBytes], int64(i*abortedTxnBytes)); err != nil && err != io.EOF {
+		if _, err := f.ReadAt(buf[:n*abortedTxnBytes], int64(i*abortedTxnBytes)); err == io.EOF {
+			return fmt.Errorf("%w: %s: it ends before entry %d", errTxnIndex, name, i+n)
+		} else if err != nil {
 			return err
 		}
 		for j := range n {
@@ -129,14 +131,55 @@ func (l *Log) abortedIn(views []txnView, from, upTo int64) (found []AbortedTxn, 
 		}
 		if v.replaced {
 			_ = slices.ContainsFunc(v.entries, func(t AbortedTxn) bool { return !visit(t) })
-		} else if err = eachAbortedTxn(l.store.fs, v.seg.path(txnIndexExt), v.count, visit); errors.Is(err, os.ErrNotExist) {
-			continue // retention took the segment meanwhile
+		} else if err = l.eachTxnOf(v, visit); errors.Is(err, os.ErrNotExist) {
+			err = nil // retention took the segment meanwhile
+			continue
 		}
 		if err != nil || !more {
 			return found, err
 		}
 	}
 	return found, nil
+}
+
+// eachTxnOf visits the entries of a segment's file, which is made again if it cannot be true.
+func (l *Log) eachTxnOf(v txnView, visit func(AbortedTxn) bool) error {
+	entries, err := v.read(l.store.fs)
+	if errors.Is(err, errTxnIndex) && l.repairTxnIndex(v.seg, err) {
+		l.mu.Lock()
+		v.count = v.seg.txns
+		l.mu.Unlock()
+		entries, err = v.read(l.store.fs)
+	}
+	for _, t := range entries {
+		if err == nil && !visit(t) {
+			break
+		}
+	}
+	return err
+}
+
+// read checks what it reads: markers ascend, within the segment.
+func (v txnView) read(fsys vfs.FS) (entries []AbortedTxn, err error) {
+	name, last := v.seg.path(txnIndexExt), v.seg.base-1
+	var wrong error
+	err = eachAbortedTxn(fsys, name, v.count, func(t AbortedTxn) bool {
+		if entries = append(entries, t); !t.follows(last) {
+			wrong = fmt.Errorf("%w: %s: %+v after a marker at %d", errTxnIndex, name, t, last)
+			return false
+		}
+		last = t.LastOffset
+		return true
+	})
+	if err == nil {
+		err = wrong
+	}
+	return entries, err
+}
+
+// follows tells whether an entry can stand behind one whose marker is at last.
+func (t AbortedTxn) follows(last int64) bool {
+	return t.FirstOffset < t.LastOffset && last < t.LastOffset
 }
 
 // txnView is a segment's transaction index: its file, or what compaction has kept of it while it replaces the segment.

@@ -1,0 +1,251 @@
+package logstore
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/logstore/vfs/errorfs"
+)
+
+// TestIdentityDamaged: a directory whose meta.properties is not what was written is refused, or it is the same
+// directory still; nothing is deleted, and nothing is changed where it is refused.
+//
+//	RECOVERY_RUNS=2000 go test ./logstore -run TestIdentityDamaged
+func TestIdentityDamaged(t *testing.T) {
+	mem, data, _ := killed(t)
+	s := open(t, mem, "data")
+	cluster := s.ClusterID()
+	s.Close()
+	whole, err := readFile(mem, "data/"+metaName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for i := range sized(t, 200) {
+		r := rand.New(rand.NewPCG(firstSeed(t)+uint64(i), 15))
+		left := mem.KillClone()
+		meta := slices.Clone(whole)
+		what := []string{"gone", "cut", "flipped", "zeros", "noise", "lines swapped"}[r.IntN(6)]
+		switch what {
+		case "cut":
+			meta = meta[:r.IntN(len(meta))]
+		case "flipped":
+			meta[r.IntN(len(meta))] ^= 1 << r.IntN(8)
+		case "zeros":
+			clear(meta[r.IntN(len(meta)):])
+		case "noise":
+			for j := r.IntN(len(meta)); j < len(meta); j++ {
+				meta[j] = byte(r.Uint32())
+			}
+		case "lines swapped":
+			lines := strings.SplitAfter(string(meta), "\n")
+			r.Shuffle(len(lines), func(a, b int) { lines[a], lines[b] = lines[b], lines[a] })
+			meta = []byte(strings.Join(lines, ""))
+		}
+		if what == "gone" {
+			left.Remove("data/" + metaName)
+		} else {
+			writeFile(left, "data/"+metaName, meta, false)
+		}
+		before := snapshotOf(t, left, "data")
+		s, err := Open("data", Options{FS: left, NodeID: 1, ClusterID: cluster})
+		if err != nil {
+			refused++
+			if after := snapshotOf(t, left, "data"); after != before {
+				t.Errorf("%d, %s: refused (%v), and changed", i, what, err)
+			}
+			if !strings.Contains(err.Error(), metaName) {
+				t.Errorf("%d, %s: %v: names no file", i, what, err)
+			}
+			continue
+		}
+		if s.ClusterID() != cluster || s.Get(testTopic) == nil || s.Get(testTopic).Err() != nil {
+			t.Errorf("%d, %s: opened as cluster %s", i, what, s.ClusterID())
+		}
+		s.Close()
+		if now, _ := readFile(left, testLog); !slices.Equal(now, data) {
+			t.Errorf("%d, %s: the segment was changed", i, what)
+		}
+	}
+	t.Logf("%d refused", refused)
+}
+
+// TestStrangeFiles: what people do to directories. Nothing is renumbered, nothing that is not ours is deleted, and a log
+// that lacks what it had is offline.
+func TestStrangeFiles(t *testing.T) {
+	mem, s, l := busyLog(t, rand.New(rand.NewPCG(15, 15)))
+	var bases []int64
+	for _, seg := range l.segments {
+		bases = append(bases, seg.base)
+	}
+	if len(bases) < 5 {
+		t.Fatalf("%d segments", len(bases))
+	}
+	killedThen := func() *vfs.Mem { // the recovery point is at the end
+		if err := s.checkpoints.write([]*Log{l}); err != nil {
+			t.Fatal(err)
+		}
+		return mem.KillClone()
+	}()
+	closeStore(t, s)
+	name := func(i int, ext string) string { return "data/t-0/" + segmentName(bases[i], ext) }
+	last := len(bases) - 1
+	remove := func(names ...string) func(fs *vfs.Mem) {
+		return func(fs *vfs.Mem) {
+			for _, n := range names {
+				fs.Remove(n)
+			}
+		}
+	}
+	for _, test := range []struct {
+		what string
+		do   func(fs *vfs.Mem)
+		row  string // or rows; the log's, or the reason why it is offline
+	}{
+		{"a middle segment is gone", remove(name(2, logExt)), "segment-missing"},
+		{"... and its indexes, too", remove(name(2, logExt), name(2, indexExt), name(2, timeIndexExt), name(2, txnIndexExt)), "segment-missing"},
+		{"... and everything of it", remove(name(2, logExt), name(2, indexExt), name(2, timeIndexExt), name(2, txnIndexExt), name(2, snapshotExt)), "gap"},
+		{"the last segment is gone", remove(name(last, logExt)), "short"},
+		{"all segments are gone", func(fs *vfs.Mem) {
+			for i := range bases {
+				fs.Remove(name(i, logExt))
+			}
+		}, "short segment-missing"},
+		{"all files are gone", func(fs *vfs.Mem) {
+			fs.RemoveAll("data/t-0")
+			fs.MkdirAll("data/t-0", 0o755)
+		}, "short segment-missing"},
+		{"another partition's segment in the middle", func(fs *vfs.Mem) {
+			data, _ := readFile(fs, name(1, logExt))
+			writeFile(fs, name(2, logExt), data, false)
+		}, "damaged"},
+		{"another partition's segment at the end", func(fs *vfs.Mem) {
+			data, _ := readFile(fs, name(1, logExt))
+			writeFile(fs, name(last, logExt), data, false)
+		}, "damaged"},
+		{"a sealed segment was cut at a batch", func(fs *vfs.Mem) {
+			data, _ := readFile(fs, name(1, logExt))
+			writeFile(fs, name(1, logExt), data[:lastBatchAt(t, data)], false)
+		}, "gap"},
+		{"a sealed segment was cut in a batch", func(fs *vfs.Mem) {
+			data, _ := readFile(fs, name(1, logExt))
+			writeFile(fs, name(1, logExt), data[:len(data)-3], false)
+		}, "damaged"},
+		{"partition.metadata is gone", remove("data/t-0/" + partitionName), "id-lost"},
+		{"foreign files", func(fs *vfs.Mem) {
+			writeFile(fs, "data/t-0/notes.tmp", []byte("mine"), false)
+			writeFile(fs, "data/t-0/backup.deleted", []byte("mine"), false)
+			writeFile(fs, "data/t-0/00000000000000000003.log.orig", []byte("mine"), false)
+			writeFile(fs, "data/mine.tmp", []byte("mine"), false)
+			fs.MkdirAll("data/t-0/old", 0o755)
+			fs.MkdirAll("data/t-0.backup-delete", 0o755)
+		}, "whole"},
+		{"recovery points are gone, and the end is torn", func(fs *vfs.Mem) {
+			fs.Remove("data/" + recoveryPointName)
+			fs.Remove("data/" + cleanShutdownName)
+			data, _ := readFile(fs, name(last, logExt))
+			writeFile(fs, name(last, logExt), append(data, "torn"...), false)
+		}, "torn-tail"},
+		{"recovery points are gone, and a batch in the middle is damaged", func(fs *vfs.Mem) {
+			fs.Remove("data/" + recoveryPointName)
+			fs.Remove("data/" + cleanShutdownName)
+			data, _ := readFile(fs, name(1, logExt))
+			data[len(data)/2]++
+			writeFile(fs, name(1, logExt), data, false)
+		}, "doubtful"},
+		{"recovery points are gone, and a batch before the last is damaged", func(fs *vfs.Mem) {
+			fs.Remove("data/" + recoveryPointName)
+			fs.Remove("data/" + cleanShutdownName)
+			data, _ := readFile(fs, name(last, logExt))
+			data[lastBatchAt(t, data)-1]++
+			writeFile(fs, name(last, logExt), data, false)
+		}, "doubtful"},
+		{"all segments are gone, and the recovery points", func(fs *vfs.Mem) {
+			fs.Remove("data/" + recoveryPointName)
+			for i := range bases {
+				fs.Remove(name(i, logExt))
+			}
+		}, "segment-missing"},
+	} {
+		for state, from := range map[string]*vfs.Mem{"closed": mem, "killed": killedThen} {
+			what := test.what + ", " + state
+			left := from.KillClone()
+			test.do(left)
+			p, err := PlanOf("data", Options{FS: left, NodeID: 1})
+			if err != nil || p.Refused != "" || len(p.Logs) != 1 {
+				t.Fatalf("%s: %+v, %v", what, p, err)
+			}
+			if !slices.Contains(strings.Fields(test.row), p.Logs[0].Row) {
+				t.Errorf("%s: %s, want %s\n%s", what, p.Logs[0].Row, test.row, p)
+			}
+			before := snapshotOf(t, left, "data/t-0")
+			s := open(t, left, "data")
+			l := s.Get(testTopic)
+			if (l.Err() != nil) != (p.Logs[0].Do == string(doOffline)) || l.Err() == nil && l.End() != p.Logs[0].End {
+				t.Errorf("%s: a start comes to %v, the plan to %s", what, l.Err(), p)
+			}
+			s.Close()
+			if after := snapshotOf(t, left, "data/t-0"); p.Logs[0].Do == string(doOffline) && after != before {
+				t.Errorf("%s: changed\n%s\nto\n%s", what, before, after)
+			}
+			if test.what == "foreign files" {
+				if after := snapshotOf(t, left, "data"); strings.Count(after, " 4 ") < 4 {
+					t.Errorf("%s: a foreign file is gone:\n%s", what, after)
+				}
+			}
+		}
+	}
+}
+
+// TestUnreadableFiles: a disk that does not give a file is not a file that is not there. The partition is offline, or the
+// directory refused, and served whole when the disk is well again.
+func TestUnreadableFiles(t *testing.T) {
+	mem, s, l := busyLog(t, rand.New(rand.NewPCG(15, 16)))
+	lines := contents(t, l)
+	if err := s.checkpoints.write([]*Log{l}); err != nil {
+		t.Fatal(err)
+	}
+	killed := mem.KillClone()
+	closeStore(t, s)
+	for _, test := range []struct {
+		rule    string
+		refused bool
+	}{
+		{"open of " + metaName, true},
+		{"read of " + metaName, true},
+		{"open of " + recoveryPointName, true},
+		{"read of " + recoveryPointName, true},
+		{"read of " + highWatermarkName, true},
+		{"read of " + partitionName, false},
+		{"read of " + epochsName, false},
+		{"open of " + epochsName, false},
+		{"read of *.snapshot", false},
+		{"read of *.txnindex", false},
+		{"read of *.log", false},
+		{"list of data/t-0", false},
+	} {
+		left := killed.KillClone()
+		before := snapshotOf(t, left, "data/t-0")
+		s, err := Open("data", Options{FS: errorfs.New(left, test.rule+" -> EIO"), NodeID: 1})
+		if (err != nil) != test.refused {
+			t.Errorf("%s: %v", test.rule, err)
+		}
+		if err == nil {
+			if s.Get(testTopic).Err() == nil {
+				t.Errorf("%s: the log is served", test.rule)
+			}
+			s.Close()
+		}
+		if after := snapshotOf(t, left, "data/t-0"); after != before {
+			t.Errorf("%s: changed\n%s\nto\n%s", test.rule, before, after)
+		}
+		s = open(t, left, "data")
+		if got := contents(t, s.Get(testTopic)); !slices.Equal(got, lines) {
+			t.Errorf("%s: then %d records, want %d", test.rule, len(got), len(lines))
+		}
+		closeStore(t, s)
+	}
+}
