@@ -30,6 +30,9 @@ const (
 type AppendOptions struct {
 	LeaderEpoch int32 // stamped on the batch unless Origin is Replication
 	Origin      Origin
+	// TransactionVersion, of a marker from the coordinator, is how the transaction was done: since 2 (KIP-890) its end
+	// raises the producer's epoch, so that a marker of the epoch that is known is a late one.
+	TransactionVersion int16
 }
 
 // Appended says where a batch went.
@@ -89,7 +92,7 @@ func (l *Log) append(batch record.Batch, o AppendOptions, full error) (a Appende
 		}
 	}
 	if batch.HasProducerID() {
-		original, isDuplicate, err := l.producers.check(batch, m, o.Origin, end)
+		original, isDuplicate, err := l.producers.check(batch, m, o, end)
 		if err != nil {
 			return a, 0, err
 		}

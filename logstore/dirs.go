@@ -234,6 +234,13 @@ func (d *Dirs) Stray(tp TopicPartition) error {
 	return nil
 }
 
+// SetProducerIDExpiration is Store.SetProducerIDExpiration in every directory.
+func (d *Dirs) SetProducerIDExpiration(ms int64) {
+	for _, s := range d.stores() {
+		s.SetProducerIDExpiration(ms)
+	}
+}
+
 // SetSpaceLimits is Store.SetSpaceLimits in every directory.
 func (d *Dirs) SetSpaceLimits(l SpaceLimits) {
 	for _, s := range d.stores() {

@@ -23,9 +23,7 @@ type producerState struct {
 const retainedBatches = 5
 
 type producer struct {
-	epoch int16
-	// headless: the first that was seen of it is a marker. Its batches were deleted, and any may follow.
-	headless         bool
+	epoch            int16
 	coordinatorEpoch int32 // of the last marker, -1 if none
 	lastTimestamp    int64
 	txnFirstOffset   int64 // of the open transaction, -1 if none
@@ -74,7 +72,6 @@ func (p *producer) add(b producedBatch) {
 		p.batches = slices.Delete(p.batches, 0, 1)
 	}
 	p.batches = append(p.batches, b)
-	p.headless = false
 }
 
 func (p *producer) setEpoch(epoch int16) {
@@ -97,14 +94,14 @@ func (p *producer) duplicate(b record.Batch) (producedBatch, bool) {
 	return producedBatch{}, false
 }
 
-// check says whether a batch may be appended at offset by origin, or that it has been.
-func (s *producerState) check(b record.Batch, m marker, origin Origin, offset int64) (duplicate producedBatch, isDuplicate bool, err error) {
+// check says whether a batch may be appended at offset, or that it has been.
+func (s *producerState) check(b record.Batch, m marker, o AppendOptions, offset int64) (duplicate producedBatch, isDuplicate bool, err error) {
 	id := b.ProducerID()
 	p := s.producers[id]
-	if p == nil || origin == Replication {
+	if p == nil || o.Origin == Replication {
 		return duplicate, false, nil // anything goes for a producer that is new, or was forgotten
 	}
-	if origin == Client {
+	if o.Origin == Client {
 		if known, ok := p.duplicate(b); ok {
 			return known, true, nil
 		}
@@ -115,13 +112,9 @@ func (s *producerState) check(b record.Batch, m marker, origin Origin, offset in
 			id, b.ProducerEpoch(), offset, p.epoch)
 	}
 	if b.IsControl() {
-		if m.kind != markerNone && m.coordinatorEpoch < p.coordinatorEpoch {
-			return duplicate, false, protocol.Errorf(protocol.TransactionCoordinatorFenced,
-				"marker for producer %d is of coordinator epoch %d, and epoch %d has been seen", id, m.coordinatorEpoch, p.coordinatorEpoch)
-		}
-		return duplicate, false, nil
+		return duplicate, false, p.checkMarker(b, m, o.TransactionVersion, id)
 	}
-	if origin == Client {
+	if o.Origin == Client {
 		if err := p.checkSequence(b, id, offset); err != nil {
 			return duplicate, false, err
 		}
@@ -133,6 +126,25 @@ func (s *producerState) check(b record.Batch, m marker, origin Origin, offset in
 	return duplicate, false, nil
 }
 
+// checkMarker: one of an older coordinator is refused. So is one of an epoch that its transaction must have raised, unless
+// no transaction is open: then it is the same marker again, which the coordinator writes when it is not sure.
+func (p *producer) checkMarker(b record.Batch, m marker, version int16, id int64) error {
+	switch {
+	case m.kind == markerNone:
+		return nil
+	case version >= transactionVersion2 && b.ProducerEpoch() == p.epoch && p.txnFirstOffset >= 0:
+		return protocol.Errorf(protocol.InvalidProducerEpoch,
+			"marker for producer %d is of epoch %d, in which a transaction is open: its end must have raised it", id, p.epoch)
+	case m.coordinatorEpoch < p.coordinatorEpoch:
+		return protocol.Errorf(protocol.TransactionCoordinatorFenced,
+			"marker for producer %d is of coordinator epoch %d, and epoch %d has been seen", id, m.coordinatorEpoch, p.coordinatorEpoch)
+	}
+	return nil
+}
+
+// transactionVersion2 is the level of the feature transaction.version since which epochs rise with each transaction.
+const transactionVersion2 = 2
+
 // checkSequence: one after the last of the same epoch, from 2³¹-1 to 0; a new epoch begins at 0.
 func (p *producer) checkSequence(b record.Batch, id, offset int64) error {
 	first := b.BaseSequence()
@@ -142,9 +154,6 @@ func (p *producer) checkSequence(b record.Batch, id, offset int64) error {
 		}
 		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
 			"producer %d begins epoch %d with sequence %d at offset %d: it must begin with 0", id, b.ProducerEpoch(), first, offset)
-	}
-	if p.headless {
-		return nil
 	}
 	if expected := record.AddSequence(p.lastSequence(), 1); first != expected && p.epoch != record.NoProducerEpoch {
 		return protocol.Errorf(protocol.OutOfOrderSequenceNumber,
@@ -164,7 +173,6 @@ func (s *producerState) apply(b record.Batch, m marker, txns *transactions) (end
 	p := s.producers[id]
 	if p == nil {
 		p = newProducer()
-		p.headless = b.IsControl()
 		s.producers[id] = p
 	}
 	p.setEpoch(b.ProducerEpoch())

@@ -189,6 +189,13 @@ func TestProducersExpire(t *testing.T) {
 	if a := add(t, l, sends(1, 0, 0, 1, false)); a.Duplicate {
 		t.Error("a forgotten producer's batch is new")
 	}
+	s.SetProducerIDExpiration(5000) // while it runs
+	if err := l.ApplyRetention(5999); err != nil || len(l.ActiveProducers()) != 2 {
+		t.Error("the new time does not count:", err, l.ActiveProducers())
+	}
+	if err := l.ApplyRetention(6000); err != nil || len(l.ActiveProducers()) != 1 {
+		t.Error("the new time does not count:", err, l.ActiveProducers())
+	}
 }
 
 func TestSnapshotRoundTripAndDamage(t *testing.T) {

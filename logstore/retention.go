@@ -70,7 +70,7 @@ func (l *Log) ApplyRetention(nowMs int64) error {
 	}
 	l.appendMu.Lock()
 	if l.Err() == nil {
-		l.producers.expire(nowMs, l.store.producerExpirationMs)
+		l.producers.expire(nowMs, l.store.producerExpirationMs.Load())
 	}
 	l.appendMu.Unlock()
 	return l.giveUpOldest(n, start, why, config)

@@ -45,7 +45,7 @@ type Store struct {
 	config               LogConfig // of logs until SetConfig says otherwise
 	retentionCheck       time.Duration
 	retentionClock       *RetentionClock // nil: now
-	producerExpirationMs int64
+	producerExpirationMs atomic.Int64
 
 	meta  metaProperties
 	known bool // meta was read, not made
@@ -74,11 +74,10 @@ type Store struct {
 func newStore(dir string, o Options) *Store {
 	s := &Store{
 		dir: dir, fs: o.FS, now: o.Now, events: o.Events, cleaner: o.Cleaner,
-		config:               DefaultLogConfig(),
-		retentionCheck:       time.Duration(o.RetentionCheckMs) * time.Millisecond,
-		retentionClock:       o.RetentionClock,
-		producerExpirationMs: o.ProducerIDExpirationMs,
-		logs:                 map[TopicPartition]*Log{},
+		config:         DefaultLogConfig(),
+		retentionCheck: time.Duration(o.RetentionCheckMs) * time.Millisecond,
+		retentionClock: o.RetentionClock,
+		logs:           map[TopicPartition]*Log{},
 	}
 	if s.fs == nil {
 		s.fs = vfs.OS()
@@ -86,9 +85,7 @@ func newStore(dir string, o Options) *Store {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if s.producerExpirationMs <= 0 {
-		s.producerExpirationMs = 86_400_000
-	}
+	s.SetProducerIDExpiration(o.ProducerIDExpirationMs)
 	s.config.PageCache = o.PageCache
 	s.handles.fs, s.handles.max = s.fs, o.MaxOpenSegments
 	if s.handles.max <= 0 {
@@ -314,6 +311,14 @@ func (s *Store) removeDir(dir string) {
 
 // Space is how much of the disk was free when it was looked at last.
 func (s *Store) Space() SpaceStatus { return s.space.status() }
+
+// SetProducerIDExpiration sets producer.id.expiration.ms, 0 for a day. The next look for what is old goes by it.
+func (s *Store) SetProducerIDExpiration(ms int64) {
+	if ms <= 0 {
+		ms = 86_400_000
+	}
+	s.producerExpirationMs.Store(ms)
+}
 
 // SetSpaceLimits takes effect at once.
 func (s *Store) SetSpaceLimits(l SpaceLimits) { s.space.setLimits(l) }

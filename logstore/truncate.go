@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// TruncateTo cuts off everything at or above offset, durably; the batch that contains it goes whole. Above End it does
-// nothing.
+// TruncateTo cuts off everything at or above offset, durably; the batch that contains it goes whole, and offsets that are
+// left out before it go along. Above End it does nothing.
 //
 // The steps are ordered so that a crash between any two leaves a log that recovery understands: the recovery point goes
 // first, since it promises what is about to go; nothing new is appended before the cut itself is on disk, since stale
@@ -36,19 +36,21 @@ func (l *Log) TruncateTo(offset int64) error {
 }
 
 // placeOfCut is the segment and the position of the first batch that contains offset or lies above it, and where the
-// log will end: at that batch's base, or at offset.
+// log will end: behind the last batch that stays. That is where a start finds its end; offsets that are left out before
+// the cut go with it, or the recovery point would promise what nobody can find.
 func (l *Log) placeOfCut(offset int64) (i int, position, end int64, err error) {
 	l.mu.Lock()
 	i = l.segmentAt(offset)
 	v := l.spanAt(i, offset)
 	l.mu.Unlock()
-	position, end = v.size, offset
+	position, end = v.size, v.seg.base
 	// The index may not be made again here, under appendMu: the segment is walked through, which is rare enough.
 	err = l.walk(v.seg, 0, v.size, func(h header) error {
 		if h.last < offset {
+			end = h.last + 1
 			return nil
 		}
-		position, end = h.position, min(offset, h.base)
+		position = h.position
 		return errStop
 	})
 	if err != nil && !errors.Is(err, errStop) {
@@ -101,6 +103,7 @@ func (l *Log) cutAt(i int, position, end int64, why string) error {
 	if err = errors.Join(err, l.loadProducers(end, math.MaxInt64), l.writeEpochsIfRoom(), l.store.fs.SyncDir(l.dir)); err != nil {
 		return l.fail("cutting off the log", err)
 	}
+	l.txns.replicatedTo(l.highWatermark.Load())
 	if f := l.store.events.Truncated; f != nil {
 		f(l.tp, end, before-l.Size(), why)
 	}
