@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ var errCompactionAborted = errors.New("compaction aborted")
 
 // pauseCompaction aborts a compaction of the log that runs, waits for its end, and keeps others away until resume.
 func (l *Log) pauseCompaction() (resume func()) {
-	l.compactionPauses.Add(1)
+	l.stopCompaction()
 	l.compacting.Lock()
 	return func() {
 		l.compactionPauses.Add(-1)
@@ -39,9 +40,17 @@ func (l *Log) pauseCompaction() (resume func()) {
 	}
 }
 
+// stopCompaction asks a compaction to give up, and others not to begin while compactionPauses is not lowered again.
+func (l *Log) stopCompaction() {
+	l.compactionPauses.Add(1)
+	if stop := l.compactionStop.Load(); stop != nil {
+		(*stop)()
+	}
+}
+
 // endCompactions aborts a compaction of the log that runs, waits for its end, and lets none begin again.
 func (l *Log) endCompactions() {
-	l.compactionPauses.Add(1)
+	l.stopCompaction()
 	l.compacting.Lock() // whoever has it is done
 	l.compacting.Unlock()
 }
@@ -113,6 +122,7 @@ type compaction struct {
 	log      *Log
 	settings CleanerConfig
 	throttle *throttle
+	stop     <-chan struct{} // closed when somebody waits for the compaction to end
 	work     compact.Work
 	config   LogConfig
 	round    compact.Round
@@ -127,7 +137,11 @@ type compaction struct {
 // Where it ends early, no file but those of whole groups of segments has changed, and the next round does the rest.
 func (l *Log) compact(w compact.Work, c CleanerConfig, t *throttle) (CompactionStats, error) {
 	began := l.store.now()
-	k := &compaction{log: l, settings: c, throttle: t, work: w, config: l.configuration(), in: make([]byte, c.bufferBytes())}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	l.compactionStop.Store(&stop)
+	defer l.compactionStop.Store(nil)
+	k := &compaction{log: l, settings: c, throttle: t, stop: ctx.Done(), work: w, config: l.configuration(), in: make([]byte, c.bufferBytes())}
 	k.stats.From, k.stats.To = w.From, w.From
 	err := k.run(l.store.retentionNow().UnixMilli())
 	k.stats.RecordsRead, k.stats.RecordsKept = k.round.Stats.RecordsRead, k.round.Stats.RecordsKept
@@ -370,7 +384,7 @@ func (k *compaction) flush(w *cleanedSegment) error {
 	if cap(k.out) > 4*len(k.in) {
 		k.out = nil
 	}
-	return k.throttle.wait(int64(n), k.aborted)
+	return k.throttle.wait(int64(n), k.stop)
 }
 
 // aborted tells whether somebody waits for the compaction to end, or the log is of no use any more.
@@ -396,7 +410,7 @@ func (k *compaction) eachBatch(s *segment, visit func(b record.Batch, legacy boo
 			}
 			return err
 		}
-		if err := k.throttle.wait(int64(len(window)), k.aborted); err != nil {
+		if err := k.throttle.wait(int64(len(window)), k.stop); err != nil {
 			return err
 		}
 		read, err := k.eachIn(s, position, window, &chain, visit)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +36,7 @@ type keyed struct {
 	log     *logstore.Log
 	config  logstore.LogConfig
 	cleaner logstore.CleanerConfig
-	nowMs   int64
+	nowMs   atomic.Int64
 
 	appended map[int64]keyedRecord
 	open     map[int64]int64 // first offset of a producer's transaction
@@ -55,9 +56,10 @@ var keyedPartition = logstore.TopicPartition{Topic: "keyed", Partition: 0}
 func newKeyed(seed uint64) *keyed {
 	r := rand.New(rand.NewPCG(seed, 11))
 	w := &keyed{
-		rand: r, nowMs: 1_700_000_000_000,
+		rand:     r,
 		appended: map[int64]keyedRecord{}, open: map[int64]int64{}, aborted: map[int64]bool{}, seq: map[int64]int32{}, epoch: map[int64]int16{},
 	}
+	w.nowMs.Store(1_700_000_000_000)
 	w.mem = vfs.NewMem(w.now)
 	w.fs = errorfs.New(w.mem)
 	w.config = logstore.DefaultLogConfig()
@@ -73,7 +75,7 @@ func newKeyed(seed uint64) *keyed {
 	return w
 }
 
-func (w *keyed) now() time.Time { return time.UnixMilli(w.nowMs) }
+func (w *keyed) now() time.Time { return time.UnixMilli(w.nowMs.Load()) }
 
 func (w *keyed) options() logstore.Options {
 	return logstore.Options{FS: w.fs, Now: w.now, NodeID: 1, MaxOpenSegments: 2}
@@ -90,7 +92,7 @@ func (w *keyed) openStore() (err error) {
 // append appends some batches, and makes them such that they may be compacted.
 func (w *keyed) append(batches int) error {
 	for range batches {
-		w.nowMs += w.rand.Int64N(20)
+		w.nowMs.Add(w.rand.Int64N(20))
 		pid := int64(w.rand.IntN(6)) - 1
 		first, inTxn := w.open[pid]
 		if inTxn && w.rand.IntN(3) == 0 {
@@ -119,7 +121,7 @@ func (w *keyed) append(batches int) error {
 
 func (w *keyed) endTxn(pid, first int64) error {
 	commit := w.rand.IntN(2) == 0
-	m := record.EndTxn{Commit: commit, CoordinatorEpoch: 1}.Batch(w.nowMs, pid, w.epoch[pid])
+	m := record.EndTxn{Commit: commit, CoordinatorEpoch: 1}.Batch(w.nowMs.Load(), pid, w.epoch[pid])
 	a, err := w.log.Append(m, logstore.AppendOptions{Origin: logstore.Coordinator})
 	delete(w.open, pid)
 	for offset := first; !commit && offset < a.FirstOffset; offset++ {
@@ -142,7 +144,7 @@ func (w *keyed) data(pid int64) error {
 		w.open[pid] = first
 	}
 	for i := range 1 + w.rand.Int64N(4) {
-		r := keyedRecord{pid: pid, ms: w.nowMs, key: "key" + strconv.Itoa(w.rand.IntN(12)), tombstone: w.rand.IntN(4) == 0}
+		r := keyedRecord{pid: pid, ms: w.nowMs.Load(), key: "key" + strconv.Itoa(w.rand.IntN(12)), tombstone: w.rand.IntN(4) == 0}
 		r.value = strconv.FormatInt(first+i, 10)
 		w.appended[first+i] = r
 		if r.tombstone {

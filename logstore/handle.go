@@ -88,13 +88,6 @@ func (h *handle) move(path string) error {
 	return nil
 }
 
-// rename tells the handle that its file has another name now.
-func (h *handle) rename(path string) {
-	h.mu.Lock()
-	h.path = path
-	h.mu.Unlock()
-}
-
 // unlockAndClose unlocks h, and closes its file if yes. Nothing is lost by an error of Close: a file with unsynced
 // bytes is in use until they are synced.
 func (h *handle) unlockAndClose(yes bool) {

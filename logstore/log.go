@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"context"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -47,7 +48,8 @@ type Log struct {
 	// taken. Who waits for it counts in compactionPauses, and the compaction gives up.
 	compacting       sync.Mutex
 	compactionPauses atomic.Int32
-	uncleanable      atomic.Pointer[offlineError] // why it is not compacted until a restart
+	compactionStop   atomic.Pointer[context.CancelFunc] // of the one that runs
+	uncleanable      atomic.Pointer[offlineError]       // why it is not compacted until a restart
 
 	// mu guards the fields below, and Log.segments' own. It is never held over file operations.
 	mu       sync.Mutex

@@ -114,7 +114,7 @@ func (l *Log) show(known checkpoints) LogPlan {
 	swap, err := l.readSwap()
 	if err == nil && !swap.empty() {
 		out.Row, out.Do = "interrupted-compaction", "finish"
-		out.Why = fmt.Sprintf("%d files are removed, %d get their names; what that leaves is looked at then", len(swap.remove), len(swap.logs)+len(swap.indexes))
+		out.Why = fmt.Sprintf("%d files are removed, %d get their names; what that leaves is looked at then", len(swap.unfinished)+len(swap.remove), len(swap.logs)+len(swap.indexes))
 		return out
 	}
 	var f facts

@@ -285,6 +285,7 @@ func (l *Log) deleteFiles(segments []*segment, delay time.Duration) error {
 	var marked []string
 	var errs []error
 	for _, s := range segments {
+		s.handle.drop() // who comes now looks again, and finds the log without it
 		for _, ext := range []string{logExt, indexExt, timeIndexExt, txnIndexExt, snapshotExt} {
 			name := s.path(ext)
 			err := l.store.fs.Rename(name, name+deletedExt)
@@ -295,8 +296,6 @@ func (l *Log) deleteFiles(segments []*segment, delay time.Duration) error {
 				errs = append(errs, err)
 			}
 		}
-		s.handle.rename(s.path(logExt) + deletedExt)
-		s.handle.drop()
 	}
 	l.mu.Lock()
 	l.dirDirty = true

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ottla/ottla/logstore/mutant"
 	"github.com/ottla/ottla/logstore/vfs"
 )
 
@@ -97,7 +98,7 @@ func (l *Log) nameSwap(s *segment) error {
 	if err := fsys.SyncDir(l.dir); err != nil {
 		return err
 	}
-	if err := fsys.Rename(s.path(logExt)+cleanedExt, s.path(logExt)+swapExt); err != nil {
+	if err := fsys.Rename(s.path(logExt)+cleanedExt, s.path(logExt)+swapExt); err != nil || mutant.Is(mutant.SwapBeforeNamed) {
 		return err
 	}
 	return fsys.SyncDir(l.dir)
@@ -190,12 +191,15 @@ func (l *Log) takeIn(s *segment, old []*segment) LogConfig {
 
 // swapPlan is what a start does about the files of a compaction that a crash interrupted.
 type swapPlan struct {
-	remove  []string // first
-	logs    []string // then these lose their .swap,
-	indexes []string // and then these
+	unfinished []string // .swap that do not hold: removed before the .cleaned that tells so
+	remove     []string // then these are
+	logs       []string // then these lose their .swap,
+	indexes    []string // and then these
 }
 
-func (p swapPlan) empty() bool { return len(p.remove)+len(p.logs)+len(p.indexes) == 0 }
+func (p swapPlan) empty() bool {
+	return len(p.unfinished)+len(p.remove)+len(p.logs)+len(p.indexes) == 0
+}
 
 // planSwap is the table of names and decisions:
 //
@@ -227,7 +231,7 @@ func planSwap(names []string, nextOf func(base int64) (int64, error)) (p swapPla
 			logs[base] = true
 		case !strings.HasSuffix(ext, swapExt):
 		case base >= firstCleaned:
-			p.remove = append(p.remove, name)
+			p.unfinished = append(p.unfinished, name)
 		case ext != logExt+swapExt:
 			indexes = append(indexes, name)
 		default:
@@ -245,6 +249,9 @@ func planSwap(names []string, nextOf func(base int64) (int64, error)) (p swapPla
 		replaced := ok && base >= from && base < to
 		if replaced && (slices.Contains(segmentExts, ext) || ext == snapshotExt && base > from) {
 			p.remove = append(p.remove, name)
+			if ext == logExt && !slices.Contains(p.logs, name+swapExt) {
+				delete(logs, base)
+			}
 		}
 	}
 	for _, name := range indexes {
@@ -265,13 +272,15 @@ func (l *Log) finishSwap() error {
 		return err
 	}
 	fsys := l.store.fs
-	for _, name := range p.remove {
-		if err := removeFile(fsys, join(l.dir, name)); err != nil {
+	for _, names := range [][]string{p.unfinished, p.remove} {
+		for _, name := range names {
+			if err := removeFile(fsys, join(l.dir, name)); err != nil {
+				return err
+			}
+		}
+		if err := fsys.SyncDir(l.dir); err != nil {
 			return err
 		}
-	}
-	if err := fsys.SyncDir(l.dir); err != nil {
-		return err
 	}
 	if len(p.logs)+len(p.indexes) == 0 {
 		return nil

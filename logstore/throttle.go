@@ -18,31 +18,35 @@ func (t *throttle) set(bytesPerSecond float64) {
 	t.rate = bytesPerSecond
 }
 
-// throttleNap is how long a wait may go without asking whether it is still wanted.
-const throttleNap = 50 * time.Millisecond
-
-// wait returns when bytes of work, which was just done, are paid for. It ends early with errCompactionAborted once
-// aborted says so.
-func (t *throttle) wait(bytes int64, aborted func() bool) error {
-	t.mu.Lock()
-	if t.rate <= 0 || t.rate > maxThrottledRate {
-		t.mu.Unlock()
+// wait returns when bytes of work, which was just done, are paid for, or with errCompactionAborted once stop is closed.
+func (t *throttle) wait(bytes int64, stop <-chan struct{}) error {
+	left := t.owe(bytes)
+	if left <= 0 {
 		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-stop:
+		return errCompactionAborted
+	}
+}
+
+// owe says how long to wait for bytes.
+func (t *throttle) owe(bytes int64) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rate <= 0 || t.rate > maxThrottledRate {
+		return 0
 	}
 	now := time.Now()
 	if t.free.Before(now) {
 		t.free = now
 	}
 	t.free = t.free.Add(time.Duration(float64(bytes) / t.rate * float64(time.Second)))
-	left := t.free.Sub(now)
-	t.mu.Unlock()
-	for ; left > 0; left -= throttleNap {
-		if aborted() {
-			return errCompactionAborted
-		}
-		time.Sleep(min(left, throttleNap))
-	}
-	return nil
+	return t.free.Sub(now)
 }
 
 // maxThrottledRate: no disk is faster.

@@ -32,6 +32,10 @@ const (
 	SkipSnapshotCRC Name = "skip-snapshot-crc"
 	// IgnoreReserve lets clients append below the reserve of free space.
 	IgnoreReserve Name = "ignore-reserve"
+	// SwapWithoutSync puts a compacted segment in the place of others before its bytes are durable.
+	SwapWithoutSync Name = "swap-without-sync"
+	// SwapBeforeNamed takes the old segments away before the name that says that the new one holds is durable.
+	SwapBeforeNamed Name = "swap-before-named"
 	// SkipContinuity takes every batch to follow the one before it.
 	SkipContinuity Name = "skip-continuity"
 	// SkipFirstFetch shows batches that nobody has looked at.
@@ -57,6 +61,8 @@ var All = []Mutant{
 	{AckBeforeSync, "records are acknowledged that are not on disk", "logstore", "TestCrashAtEveryOperation"},
 	{AckBeforeWrite, "records are acknowledged that are not in the file", "logstore", "TestFailEveryOperation"},
 	{SkipCRC, "records are served that are not those that were written", "logstore", "TestTornTail"},
+	{SwapWithoutSync, "records are lost that compaction kept", "logstore", "TestCrashInCompaction"},
+	{SwapBeforeNamed, "a power cut leaves neither the old segments nor the new one", "logstore", "TestCrashInCompaction"},
 	{SkipContinuity, "batches are served that do not follow each other", "logstore", "TestOffsetsThatDoNotFollow"},
 	{PointAheadOfSync, "a start trusts what a power cut tore", "logstore", "TestRecoveryPointStaysBehindSync"},
 	{DeleteBeforeLogStart, "given-up records come back, or their producers' state is lost", "logstore", "TestCrashAtEveryOperation"},
