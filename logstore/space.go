@@ -130,8 +130,7 @@ type space struct {
 
 // How often space is measured while there is too little of it, and how often that is complained of.
 const (
-	watchShort    = time.Second
-	watchLow      = 10 * time.Second
+	watchEvery    = time.Second
 	complainEvery = time.Minute
 )
 
@@ -219,7 +218,7 @@ func (s *space) measure() {
 		s.store.timers.after(0, s.makeRoom)
 	}
 	if watch {
-		s.watch(status.State)
+		s.watch()
 	}
 }
 
@@ -230,34 +229,29 @@ func (s *space) tell() {
 }
 
 // watch measures in a while, until there is enough again: nothing else notices that space came back.
-func (s *space) watch(state SpaceState) {
-	wait := watchLow
-	if state == SpaceShort {
-		wait = watchShort
-	}
-	s.store.timers.after(wait, func() {
+func (s *space) watch() {
+	s.store.timers.after(watchEvery, func() {
 		s.measure()
-		state, complain := s.watched(wait)
+		again, complain := s.watched()
 		if complain {
 			s.tell()
 		}
-		if state != SpaceEnough {
-			s.watch(state)
+		if again {
+			s.watch()
 		}
 	})
 }
 
-// watched says how things are after another while of the watch, and whether it is time to say so. With enough space the
-// watch ends.
-func (s *space) watched(wait time.Duration) (state SpaceState, complain bool) {
+// watched tells after another while of the watch whether it goes on, which it does not with enough space, and whether it
+// is time to complain.
+func (s *space) watched() (again, complain bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	state = s.mu.decider.status.State
-	s.mu.watching = state != SpaceEnough
-	if s.mu.sinceTold += wait; s.mu.sinceTold >= complainEvery || !s.mu.watching {
+	s.mu.watching = s.mu.decider.status.State != SpaceEnough
+	if s.mu.sinceTold += watchEvery; s.mu.sinceTold >= complainEvery || !s.mu.watching {
 		s.mu.sinceTold, complain = 0, s.mu.watching
 	}
-	return state, complain
+	return s.mu.watching, complain
 }
 
 // makeRoom gives up at once what would be given up later: files that wait for their removal, expired segments, and what

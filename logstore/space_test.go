@@ -132,7 +132,7 @@ func TestFullDiskAndBack(t *testing.T) {
 				case "limit lowered":
 					s.SetSpaceLimits(SpaceLimits{})
 				}
-				time.Sleep(2 * watchShort)
+				time.Sleep(2 * watchEvery)
 				synctest.Wait()
 				again, err := s.Create(testTopic, [16]byte{1}, c)
 				if err != nil {

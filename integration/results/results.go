@@ -27,6 +27,8 @@ var Rows = map[int]string{
 	7:  "power cut right after a topic or commit was acknowledged",
 	8:  "power cut under load on ext4 with other commit intervals and data modes",
 	9:  "crash before an operation of the store, in memory",
+	16: "full disk, and room again",
+	17: "SIGKILL, and starts on a full disk",
 	25: "SIGTERM under load",
 }
 
