@@ -37,6 +37,7 @@ var parts = []struct {
 	{"memory", (*bench).memory},
 	{"partitions", (*bench).partitions},
 	{"sync", (*bench).syncStrategies},
+	{"durable", (*bench).durable},
 }
 
 // chosen are the parts of these names, all if there are none.
