@@ -11,6 +11,7 @@
 //	log.go                     a log's offsets, and what is asked of them
 //	append.go segment.go       the path of a batch: check, roll, write, publish
 //	flusher.go sync.go         group commit: when and how what was appended becomes durable
+//	sync_choice.go             ... of many logs: by one sync of the file system, or each by itself
 //	checkpointer.go settle.go  recovery points, and all that is written off the path of acknowledgements
 //	read.go locate.go          references to whole batches; finding an offset's place
 //	verify.go                  what a good batch is
@@ -36,8 +37,9 @@
 // # What is durable when
 //
 // An append is in the page cache when it returns. The flusher syncs the segment, and its directory if that is new;
-// then flushed moves, and only what is below it may be read. In page-cache mode flushed moves with the append, and the
-// sync comes within a second or 32 MiB a log, 128 MiB in all.
+// then flushed moves, and only what is below it may be read. Where many logs wait, one sync of the file system does it for
+// all. In page-cache mode flushed moves with the append, and the sync comes within a second or 32 MiB a log, 128 MiB in
+// all.
 //
 // A start checks batches above the recovery point, and trusts those below. The point is written a second after a sync,
 // or after 32 MiB of a log, 64 MiB in all. Leader epochs and transaction indexes are synced before the point passes
@@ -87,7 +89,8 @@
 //
 // # Goroutines
 //
-//	flusher.work            while logs wait for a sync, at most MaxParallelSyncs; awaited by Close
+//	flusher.work            while logs wait for a sync, at most MaxParallelSyncs; one of them alone syncs many logs
+//	                        together; awaited by Close
 //	moves.work              while partitions are moved, at most one for each directory; awaited by Dirs.Close
 //	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, removal of
 //	                        deleted files, retention, a look at a disk that is filling up; awaited by Close

@@ -111,12 +111,14 @@ func (f *flusher) workOne() {
 		f.queue = nil
 	}
 	l.flush = flushRunning
-	beside, began := f.running, f.now()
+	began, crowded := f.now(), f.running == f.max
 	f.mu.Unlock()
 	f.sync(l)
 	took := f.now().Sub(began)
 	f.mu.Lock()
-	f.choice.tookAlone(took, beside)
+	if crowded && f.running == f.max && !f.round {
+		f.choice.tookAlone(took, f.max)
+	}
 }
 
 // workRound syncs all that wait together. Nobody else begins anything meanwhile: it would be in each other's way on the

@@ -3,12 +3,13 @@ package logstore
 import "time"
 
 // syncChoice decides whether logs that wait are synced together, by one sync of the whole file system, or each by
-// itself. Together is cheaper by far when they are many (docs/adr/0003-group-commit.md), but takes what strangers have
-// written along: so it is left alone while there is much of that, and for a while after it took longer than it should.
+// itself. Together is cheaper by far when they are many (docs/adr/0003-group-commit.md), but takes along what strangers
+// have written: so it is left alone while there is much of that, and while it is found to take longer.
 type syncChoice struct {
 	min int // fewer logs are synced each by itself; 0: all are
 
-	alone time.Duration // what a log by itself took of late, its share of those that are synced beside it
+	whole time.Duration // what a log's share of a sync of all was of late; 0 before the first
+	alone time.Duration // ... of as many syncs of one log as there may be beside each other
 	rest  time.Time     // not together before
 
 	pending int64     // what the last look said of bytes that wait to be written
@@ -17,12 +18,13 @@ type syncChoice struct {
 
 const (
 	minTogether = 16
-	// maxSwept bounds what a sync of the file system may find waiting, to be written along.
-	maxSwept = 64 << 20
+	// maxSwept bounds what a sync of the file system may find waiting, to be written along. What strangers go on writing
+	// adds little to each of many syncs, but the first takes all that has gathered: for about a second at most.
+	maxSwept = 1 << 30
 	// sweptLook is how long a look at that is good for.
 	sweptLook = 100 * time.Millisecond
 	// firstAlone stands for a measurement until there is one.
-	firstAlone = 50 * time.Microsecond
+	firstAlone = 100 * time.Microsecond
 	// restTimes is how many times as long as a sync took that was not worth it, none is tried again: a tenth of the time
 	// may be lost.
 	restTimes = 10
@@ -43,19 +45,25 @@ func (c *syncChoice) together(logs int, now time.Time, pending func() int64) boo
 
 // tookTogether learns from a sync of the file system for so many logs.
 func (c *syncChoice) tookTogether(logs int, took time.Duration, err error, now time.Time) {
-	switch {
-	case err != nil:
+	if err != nil {
 		c.rest = now.Add(errorRest)
-	case took > time.Duration(logs)*max(c.alone, firstAlone):
+		return
+	}
+	learn(&c.whole, took/time.Duration(logs), 2)
+	if c.whole > max(c.alone, firstAlone) {
 		c.rest = now.Add(restTimes * took)
 	}
 }
 
-// tookAlone learns from the sync of one log, beside others.
+// tookAlone learns from the sync of one log while as many others were synced beside it as may be.
 func (c *syncChoice) tookAlone(took time.Duration, beside int) {
-	share := took / time.Duration(beside)
-	if c.alone == 0 {
-		c.alone = firstAlone
+	learn(&c.alone, took/time.Duration(beside), 8)
+}
+
+// learn moves an average towards what was measured, by one nth.
+func learn(average *time.Duration, measured time.Duration, nth int64) {
+	if *average == 0 {
+		*average = measured
 	}
-	c.alone += (share - c.alone) / 8
+	*average += (measured - *average) / time.Duration(nth)
 }

@@ -205,13 +205,16 @@ func TestSyncChoice(t *testing.T) {
 	base := time.Unix(1000, 0)
 	for _, test := range []struct{ steps, want string }{
 		{"wait15 wait16 wait1000", "alone together together"},
-		// 100 logs by themselves would take 5 ms: a sync of 6 ms is not tried again for 60.
-		{"together100:4ms wait100 together100:6ms wait100 pass59ms wait100 pass1ms wait100", "together alone alone together"},
-		// They turn out to take longer.
-		{"alone:1ms alone:1ms alone:1ms together100:30ms wait100 together100:50ms wait100", "together alone"},
+		// 100 logs by themselves would take 10 ms: a sync of 12 ms is not tried again for 120.
+		{"together100:8ms wait100 together100:16ms wait100 pass159ms wait100 pass1ms wait100", "together alone alone together"},
+		// They turn out to take longer: 1 ms each.
+		{"alone:1ms alone:1ms alone:1ms together100:60ms wait100 together100:150ms wait100", "together alone"},
+		// One that swept much is forgotten after a few.
+		{"together100:900ms wait100 pass9s wait100 together100:1ms wait100 " + strings.Repeat("pass10ms together100:1ms ", 8) + "wait100",
+			"alone together alone together"},
 		{"error wait100 pass999ms wait100 pass1ms wait100", "alone alone together"},
 		// Others have written much.
-		{"dirty100MiB wait100 dirty0MiB wait100 pass100ms wait100", "alone alone together"},
+		{"dirty2000MiB wait100 dirty0MiB wait100 pass100ms wait100", "alone alone together"},
 		{"dirty-1MiB wait16", "together"},
 	} {
 		c := syncChoice{min: minTogether}
