@@ -65,6 +65,7 @@ func (c *conn) serve() {
 	err := c.readRequests()
 	if c.front.draining.Load() {
 		c.awaitAnswers()
+		c.linger()
 	}
 	c.end(err)
 	c.drains.Wait()
@@ -306,6 +307,20 @@ func (c *conn) end(why error) {
 		c.front.dropParked(c.info)
 		c.front.ended(c, why)
 	})
+}
+
+// lingerTime is how long a client may take to read the last answers of a broker that stops.
+const lingerTime = 500 * time.Millisecond
+
+// linger says that no more answers will come, and waits until the client has closed. To close a socket that holds unread
+// requests, of which a client may have sent several, would have the kernel take back answers that the client has not read
+// (RFC 1122, 4.2.2.13): it would send again, after the restart, what is in the log.
+func (c *conn) linger() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.nc.SetReadDeadline(c.front.now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, c.nc)
 }
 
 // dropQueue releases what answered requests still hold; the others are dropped when their answer comes.

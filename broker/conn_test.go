@@ -261,6 +261,54 @@ func TestDrainAnswersWhatIsBeingServed(t *testing.T) {
 	})
 }
 
+// TestDrainLeavesAnswersToBeRead: a client that has sent more than is read any more still gets the answers to what was read.
+func TestDrainLeavesAnswersToBeRead(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	f := echo(t, func(_ *api.Server, r *api.Request) {
+		close(asked)
+		go func() { <-answer; r.Reply(kmsg.NewPtrHeartbeatResponse()) }()
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.start(server, "PLAINTEXT")
+	if _, err := c.Write(heartbeat(1, "")); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	drained := make(chan struct{})
+	go func() { f.drain(t.Context()); close(drained) }()
+	for !f.draining.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := c.Write(heartbeat(2, "")); err != nil {
+		t.Fatal(err)
+	}
+	close(answer)
+	for range 20 { // a socket that was closed at once has lost the answer by now
+		if len(f.open()) > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if id, _ := readAnswer(t, c); id != 1 {
+		t.Errorf("answer to %d", id)
+	}
+	expectClosed(t, c)
+	c.Close()
+	<-drained
+}
+
 func TestDrainEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var parked *api.Request

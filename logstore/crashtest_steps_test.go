@@ -253,7 +253,7 @@ func (w *world) truncate(p *partition) error {
 		left = kept[len(kept)-1].next()
 	}
 	restart := left == start && to < end
-	w.change(func() { p.ceiling, p.restarting, p.truncated = left, restart, true })
+	w.change(func() { p.ceiling, p.restarting = left, restart })
 	if err := p.log.TruncateTo(to); err != nil {
 		return err
 	}
@@ -331,7 +331,7 @@ func (w *world) powerCutAndOpen(*partition) error {
 	left := w.mem.CrashClone(w.rand, pick(w.rand, 0, 50, 100))
 	w.change(func() {
 		for i, p := range w.partitions {
-			p.log, p.floor, p.torn = nil, promises[i].flushed, true
+			p.log, p.floor = nil, promises[i].flushed
 		}
 	})
 	old.OnOp(nil)
@@ -389,9 +389,6 @@ func (w *world) openAgain() error {
 // sameProducers: what lost nothing knows of each producer all or, where its batches are deleted, nothing: half of it would
 // refuse the producer's next batch.
 func (p *partition) sameProducers() error {
-	if p.torn && p.truncated {
-		return nil // the snapshot that told of deleted batches was torn, and the one that stood in for it is cut off
-	}
 	want, _ := replay(p.history, math.MaxInt64)
 	for _, g := range p.log.ActiveProducers() {
 		got := pidState{g.Epoch, g.LastSequence, g.TxnFirstOffset, g.CoordinatorEpoch}

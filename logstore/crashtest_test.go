@@ -61,8 +61,6 @@ type partition struct {
 	startMax   int64
 	restarting bool
 	durable    bool // something of it was flushed
-	torn       bool // a power cut has left it
-	truncated  bool
 	refused    bool // an injected fault has left it unusable, or unknown
 }
 

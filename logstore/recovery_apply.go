@@ -276,6 +276,31 @@ func (l *Log) loadProducers(end, durable int64) error {
 	return nil
 }
 
+// producersAt is the producers' state before a segment's base: the newest good snapshot that is not above it, and every
+// batch between. The caller holds appendMu.
+func (l *Log) producersAt(base int64) (*producerState, error) {
+	state, txns, err := l.loadSnapshot(l.segments[0].base, base)
+	if err != nil {
+		return nil, err
+	}
+	from := state.end
+	for i := max(l.segmentAt(from), 0); i < len(l.segments) && l.segments[i].base < base; i++ {
+		s := l.segments[i]
+		err := l.walk(s, 0, s.size, func(h header) error {
+			if h.v2 == nil || h.last < from {
+				return nil
+			}
+			_, _, err := replayBatch(s.handle.file, h, state, txns) // held by walk
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	state.end = base
+	return state, nil
+}
+
 // replayBatch applies a batch that stands in a segment.
 func replayBatch(file io.ReaderAt, h header, state *producerState, txns *transactions) (ended endedTxn, isEnd bool, err error) {
 	var m marker

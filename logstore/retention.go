@@ -117,8 +117,8 @@ func (l *Log) giveUp(n int, start int64, config LogConfig) (old []*segment, err 
 }
 
 // keepProducers makes durable what the segments to be deleted are still needed for: the producers' state after them. It
-// stands in the snapshot that was taken when the last of them was sealed. If that is not there, one of the state now
-// does it, with a recovery point as new.
+// stands in the snapshot that was taken when the last of them was sealed. If a crash has taken that, it is made again from
+// the segments; if they cannot tell, one of the state now does it, with a recovery point as new.
 func (l *Log) keepProducers(old []*segment) error {
 	l.mu.Lock()
 	i := l.segmentAt(old[len(old)-1].base)
@@ -128,6 +128,9 @@ func (l *Log) keepProducers(old []*segment) error {
 	data, err := readFile(l.store.fs, name)
 	if err == nil {
 		_, _, err = parseSnapshot(data, base)
+	}
+	if err != nil {
+		err = l.retakeSnapshot(name, base)
 	}
 	if err == nil {
 		return errors.Join(syncFile(l.store.fs, name), l.store.fs.SyncDir(dir))
@@ -142,6 +145,20 @@ func (l *Log) keepProducers(old []*segment) error {
 		l.Flush(),
 		l.store.checkpoints.write([]*Log{l}),
 		l.store.syncRoot())
+}
+
+// retakeSnapshot writes a snapshot of the producers' state before an earlier segment.
+func (l *Log) retakeSnapshot(name string, base int64) error {
+	l.appendMu.Lock()
+	defer l.appendMu.Unlock()
+	state, err := l.producersAt(base)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(l.store.fs, name+tmpExt, state.encodeSnapshot(), false); err != nil {
+		return err
+	}
+	return l.store.fs.Rename(name+tmpExt, name)
 }
 
 // deleteGivenUp deletes segments that nobody may read any more.

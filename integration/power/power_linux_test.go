@@ -67,7 +67,7 @@ func TestCutOnOtherMounts(t *testing.T) {
 	launch.Chaos(t)
 	for _, commit := range []string{"commit=1", "commit=5", "commit=1000"} {
 		for _, data := range []string{"data=ordered", "data=writeback"} {
-			t.Run(commit+","+data, func(t *testing.T) { cutLoop(t, 8, 20, commit+","+data, nil) })
+			t.Run(commit+" "+data, func(t *testing.T) { cutLoop(t, 8, 20, commit+","+data, nil) })
 		}
 	}
 }

@@ -103,6 +103,9 @@ func (l Loop) live(t *testing.T, random *rand.Rand, cycles int, counters *result
 	check := func(broken []string) {
 		t.Helper()
 		if len(broken) > 0 {
+			if keep := os.Getenv("OTTLA_KEEP"); keep != "" { // the data directory, to be looked at
+				os.CopyFS(keep, os.DirFS(b.DataDir))
+			}
 			counters.Fail(l.Seed, broken[0])
 			t.Fatalf("%q", broken)
 		}
