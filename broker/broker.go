@@ -129,7 +129,7 @@ func (b *Broker) openDirs() (err error) {
 	b.dirs, err = logstore.OpenDirs(b.static.DataDirs(), b.static.MetadataDir(), logstore.Options{
 		FS: b.fs, Now: b.now, NodeID: b.static.NodeID(), ClusterID: b.static.String(config.ClusterID), PageCache: b.static.PageCache(),
 		Events: events, RetentionCheckMs: b.static.Int64(config.LogRetentionCheckIntervalMs),
-		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs), Space: spaceLimits(b.static), RetentionClock: b.retentionClock,
+		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs), Space: spaceLimits(b.static), Scrub: scrubConfig(b.static), RetentionClock: b.retentionClock,
 		Cleaner: b.cleaner,
 	})
 	if err == nil {

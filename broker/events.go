@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ottla/ottla/broker/partition"
+	"github.com/ottla/ottla/config"
 	"github.com/ottla/ottla/logstore"
 )
 
@@ -61,6 +62,9 @@ func (b *Broker) storeEvents() logstore.Events {
 			b.log.Error("records are damaged; who reads them is answered CORRUPT_MESSAGE, all others are served", at(tp),
 				"file", d.File, "position", d.Position, "offset", d.Offset, "error", d.Error())
 		},
+		Scrubbed: func(dir string, s logstore.ScrubStats) {
+			b.log.Info("verified all records", "dir", dir, "partitions", s.Logs, "bytes", s.Bytes, "damagedSegments", s.Damages, "tookMs", s.Took.Milliseconds())
+		},
 		Unreadable: func(tp logstore.TopicPartition, err error) {
 			b.log.Error("the disk does not give a partition's records", at(tp), "error", err)
 		},
@@ -88,6 +92,12 @@ func (b *Broker) partitionEvents() partition.Events {
 			b.log.Warn("put aside a partition that the metadata does not know; nothing was deleted", at(tp))
 		},
 	}
+}
+
+// scrubConfig is how the data directories are looked over for damage.
+func scrubConfig(c *config.Broker) logstore.ScrubConfig {
+	return logstore.ScrubConfig{BytesPerSecond: c.Int64(config.LogScrubBytesPerSecond),
+		Interval: time.Duration(c.Int64(config.LogScrubIntervalHours)) * time.Hour}
 }
 
 func at(tp logstore.TopicPartition) slog.Attr {

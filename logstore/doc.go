@@ -15,7 +15,7 @@
 //	checkpointer.go settle.go  recovery points, and all that is written off the path of acknowledgements
 //	read.go locate.go          references to whole batches; finding an offset's place
 //	verify.go                  what a good batch is
-//	doctor.go examine.go       looking for damage in a directory at rest
+//	scrub.go doctor.go examine.go   looking for damage: in a store, in a directory at rest
 //	verified.go damage.go      what this process has looked at; what it found
 //	batches.go timestamps.go   iterating; searching by time
 //	retention.go truncate.go   giving up the beginning; cutting off the end
@@ -67,6 +67,9 @@
 // has looked at since the start, also of what this process has appended itself. After that a batch is sent to readers by the
 // kernel, unseen: what goes wrong in the page cache or on the wire is found by the client's own check of the checksum.
 //
+// The scrub goes over everything once in log.scrub.interval.hours, at log.scrub.bytes.per.second, and `ottla doctor --scrub`
+// over a directory that nobody uses.
+//
 // Damage is answered with CORRUPT_MESSAGE where a read would begin with it; a read that begins before it ends before it,
 // and one behind it is served. Nothing is cut off or repaired but indexes: they are checked at every use, and made again.
 //
@@ -84,7 +87,7 @@
 //	Store.mu                the map of logs
 //	Log.mu                  one log's segments, index tails, epochs and what is unsynced
 //	handle.mu handlePool.mu one segment's file (held over opening it); which are open
-//	transactions.mu flusher.mu checkpointer.mu timers.mu removals.mu RetentionClock.mu Cleaner.mu throttle.mu   taken last
+//	transactions.mu flusher.mu checkpointer.mu timers.mu removals.mu RetentionClock.mu Cleaner.mu throttle.mu scrubber.mu   taken last
 //	space.mu                taken while no other is held; held over statfs
 //
 // # Goroutines
@@ -93,7 +96,8 @@
 //	                        together; awaited by Close
 //	moves.work              while partitions are moved, at most one for each directory; awaited by Dirs.Close
 //	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, removal of
-//	                        deleted files, retention, a look at a disk that is filling up; awaited by Close
+//	                        deleted files, retention, a look at a disk that is filling up, a step of the scrub; awaited
+//	                        by Close
 //	Cleaner.work            while compacted logs are due, at most log.cleaner.threads of all stores; awaited by
 //	                        Cleaner.Close, and log by log by Store.Close. Between two looks there is a timer, as long as
 //	                        a compacted log has a sealed segment that is dirty

@@ -39,6 +39,8 @@ type Events struct {
 	// Damaged: bytes of a log are not what was written there. Who reads them is answered CORRUPT_MESSAGE; all else of the
 	// log is served. It is told once for each place.
 	Damaged func(tp TopicPartition, d Damage)
+	// Scrubbed: all that is in the directory was verified once; damage was told of.
+	Scrubbed func(dir string, s ScrubStats)
 	// Unreadable: the disk did not give a log's records to a reader, who is answered KAFKA_STORAGE_ERROR. It is told at most
 	// once a minute for each log.
 	Unreadable func(tp TopicPartition, err error)

@@ -85,6 +85,7 @@ func (s *Store) start(o Options) error {
 	if s.retentionCheck > 0 {
 		s.retainAgain()
 	}
+	s.SetScrub(o.Scrub)
 	if f := s.events.Opened; f != nil {
 		f(s.dir, len(s.logs), s.clean, s.now().Sub(began))
 	}

@@ -31,6 +31,7 @@ type Options struct {
 	MaxParallelSyncs       int   // 16
 	MinSyncedTogether      int   // so many logs that wait are synced by one sync of the file system (16); negative: never
 	Space                  SpaceLimits
+	Scrub                  ScrubConfig
 	// RetentionClock says what is old. Nil goes by Now.
 	RetentionClock *RetentionClock
 }
@@ -64,6 +65,7 @@ type Store struct {
 	checkpoints checkpointer
 	space       space
 	removals    removals
+	scrub       scrubber
 
 	retaining sync.Mutex // makes runs of retention one after the other; taken before all others
 	naming    sync.Mutex // makes creations and deletions one after the other; the first lock taken
@@ -98,7 +100,7 @@ func newStore(dir string, o Options) *Store {
 		s.flusher.max = 16
 	}
 	s.space.store, s.space.mu.decider.limits = s, o.Space
-	s.removals.store = s
+	s.removals.store, s.scrub.store = s, s
 	s.checkpoints.store, s.checkpoints.points, s.checkpoints.gone = s, map[TopicPartition]int64{}, map[TopicPartition]bool{}
 	s.checkpoints.cleaned, s.checkpoints.adopted = map[TopicPartition]int64{}, map[TopicPartition]int64{}
 	return s
