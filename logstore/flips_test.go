@@ -207,7 +207,7 @@ func (f *flipLog) byIteration(t *testing.T, h header) error {
 
 func TestFlipsAreFound(t *testing.T) {
 	const flips = 10_000
-	f := newFlipLog(t, 2)
+	f := newFlipLog(t, 1)
 	finders := []struct {
 		name string
 		find func(*testing.T, header) error
