@@ -142,6 +142,7 @@ func (b *Broker) openDirs() (err error) {
 // configureDirs gives the data directories what may change while the broker runs.
 func (b *Broker) configureDirs(c *config.Broker) {
 	b.dirs.SetSpaceLimits(spaceLimits(c))
+	b.dirs.SetProducerIDExpiration(c.Int64(config.ProducerIDExpirationMs))
 	b.dirs.Cordon(c.CordonedDirs())
 	b.dirs.PaceMoves(c.Int64(config.ReplicaAlterLogDirsIOMaxBytesPerSecond))
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/ottla/ottla/config"
 	"github.com/ottla/ottla/coordinator/cluster"
 )
 
@@ -38,9 +37,6 @@ func (b *Broker) reconfigure(image *cluster.Image) {
 	b.partitions.Reconfigure(image)
 	b.cleaner.SetConfig(cleanerConfig(b.config.Load()))
 	b.configureDirs(b.config.Load())
-	b.dirs.SetProducerIDExpiration(b.config.Load().Int64(config.ProducerIDExpirationMs))
-	b.dirs.SetSpaceLimits(spaceLimits(b.config.Load()))
-	b.dirs.Cordon(b.config.Load().CordonedDirs())
 	b.front.setConnectionLimits(connectionLimitsOf(b.config.Load()))
 }
 
