@@ -263,17 +263,17 @@ func (l *Log) newestWithin(v span, file vfs.File, from, upTo int64) (int64, erro
 		if h.v2 != nil && h.v2.Count() == 0 {
 			continue // compaction has left a timestamp that no record has
 		}
-		if h.base >= from || h.maxTimestamp <= newest || h.v2 == nil {
+		if h.base >= from && h.last < upTo || h.maxTimestamp <= newest || h.v2 == nil {
 			newest = max(newest, h.maxTimestamp)
 			continue
 		}
-		batch, err := readBatch(file, h, nil) // it begins below from
+		batch, err := readBatch(file, h, nil) // some of its records are out of range
 		if err != nil {
 			scan.done()
 			return newest, l.storageError(l.damage(v.seg, h.position, err))
 		}
 		for r, err := range batch.Records(maxInflated) {
-			if err == nil && r.Offset >= from {
+			if err == nil && r.Offset >= from && r.Offset < upTo {
 				newest = max(newest, r.Timestamp)
 			}
 		}
