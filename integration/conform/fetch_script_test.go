@@ -2,6 +2,7 @@ package conform
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -231,6 +232,38 @@ func listOffsetsScript(s *session) {
 	s.fill("listoffsets-gzip", zipped, bytesOf(b))
 	s.ask("largest within a compressed batch", s.newest(listOffsets("listoffsets-gzip", 0, -3)))
 	s.ask("time within a compressed batch", s.newest(listOffsets("listoffsets-gzip", 0, recordTime+4)))
+	listOffsetsAtRandom(s)
+}
+
+// listOffsetsAtRandom asks for times of a log in which they go up and down, with an index entry for every batch.
+func listOffsetsAtRandom(s *session) {
+	id := s.topic("listoffsets-random", 1, "index.interval.bytes", "0")
+	r := rand.New(rand.NewPCG(4, 31))
+	var batches [][]byte
+	clock := int64(0)
+	for range 40 {
+		b := batchOf(rec("k", "v"))
+		b.Records = nil
+		newest := int64(0)
+		for i := range 1 + r.IntN(5) {
+			clock = max(0, clock+r.Int64N(30)-10)
+			record := rec("k", "v")
+			record.OffsetDelta, record.TimestampDelta64 = int32(i), clock
+			newest = max(newest, clock)
+			b.Records = appendRecord(b.Records, record)
+			b.NumRecords, b.LastOffsetDelta = int32(i+1), int32(i)
+		}
+		b.MaxTimestamp = recordTime + newest
+		if r.IntN(2) == 0 {
+			squeeze(b)
+		}
+		batches = append(batches, bytesOf(b))
+	}
+	s.fill("listoffsets-random", id, batches...)
+	for i := range 60 {
+		s.ask(fmt.Sprintf("random time %d", i), s.newest(listOffsets("listoffsets-random", 0, recordTime+r.Int64N(clock+20))))
+	}
+	s.ask("largest of the random times", s.newest(listOffsets("listoffsets-random", 0, -3)))
 }
 
 func offsetForLeaderEpochScript(s *session) {
