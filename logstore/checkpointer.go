@@ -142,6 +142,16 @@ func (c *checkpointer) forget(tp TopicPartition) error {
 	return c.forgetGone()
 }
 
+// forgetAll has the checkpoints forget all deleted partitions, durably.
+func (c *checkpointer) forgetAll() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if len(c.gone) == 0 {
+		return nil
+	}
+	return errors.Join(c.forgetGone(), c.store.syncRoot())
+}
+
 func (c *checkpointer) writePoints() error {
 	return writeOffsets(c.store.fs, join(c.store.dir, recoveryPointName), c.points)
 }

@@ -159,6 +159,13 @@ func (d *Dirs) Create(tp TopicPartition, topicID [16]byte, c LogConfig, a Assign
 	if l := d.Get(tp); l != nil {
 		return l.store.Create(tp, topicID, c)
 	}
+	for _, s := range d.online() {
+		if a.New {
+			s.forgetLost(tp)
+		} else if err := s.missing(tp); err != nil {
+			return nil, err
+		}
+	}
 	s, err := d.place(tp, a)
 	if err != nil {
 		return nil, err

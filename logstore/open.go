@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
+	"slices"
 
 	"github.com/ottla/ottla/logstore/vfs"
 )
@@ -188,10 +189,14 @@ func (s *Store) applyRoot(found rootFacts, p rootPlan, o Options) error {
 	}
 	for _, named := range []map[TopicPartition]int64{found.known.points, found.known.starts, found.known.cleaned} {
 		for tp := range named {
-			if s.logs[tp] == nil {
+			if s.logs[tp] == nil && !slices.Contains(found.lost, tp) {
 				s.checkpoints.gone[tp] = true
 			}
 		}
+	}
+	for _, tp := range found.lost { // the checkpoint goes on saying it
+		s.lost[tp] = found.known.points[tp]
+		s.checkpoints.points[tp] = found.known.points[tp]
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ type rootFacts struct {
 	dir        string
 	partitions []TopicPartition
 	futures    []future
+	lost       []TopicPartition // that had records, and have no directory
 	names      []namedFacts // the others
 	meta       metaProperties
 	metaIs     fileFacts
@@ -100,6 +103,7 @@ func inspectRoot(fsys vfs.FS, dir string) (f rootFacts, err error) {
 		})
 		f.files[name] = is
 	}
+	f.listLost()
 	f.known.noPoints = f.known.points == nil
 	f.known.noCleaned = f.files[cleanerName].is == isDamaged
 	f.files[retentionClockName] = readSmall(fsys, join(dir, retentionClockName), func(data []byte) (err error) {
@@ -136,6 +140,49 @@ func (f *rootFacts) list(e fs.DirEntry) {
 		}
 	}
 	f.names = append(f.names, namedFacts{name, is})
+}
+
+// listLost notes logs that had records and have no directory any more. Of a log that was deleted, the checkpoints forget
+// it before its directory is removed.
+func (f *rootFacts) listLost() {
+	there := map[TopicPartition]bool{}
+	for _, tp := range f.partitions {
+		there[tp] = true
+	}
+	for tp, point := range f.known.points {
+		if point == 0 || there[tp] || f.isSetAside(tp) {
+			continue
+		}
+		f.lost = append(f.lost, tp)
+	}
+	slices.SortFunc(f.lost, compareTopicPartitions)
+	for _, tp := range f.lost {
+		f.names = append(f.names, namedFacts{tp.String(), dirLost})
+	}
+}
+
+// isSetAside tells whether a directory that is not in use any more, or not yet, may be the log's.
+func (f *rootFacts) isSetAside(tp TopicPartition) bool {
+	for _, n := range f.names {
+		m := setAsideForm.FindStringSubmatch(n.name)
+		if m == nil || n.is == dirOther || n.is == fileOther {
+			continue
+		}
+		at := strings.LastIndexByte(n.name, '.')
+		topic, partition, _ := cutLast(n.name[:at], '-')
+		if partition == strconv.Itoa(int(tp.Partition)) && strings.HasPrefix(tp.Topic, topic) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutLast cuts at the last sep.
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	if at := strings.LastIndexByte(s, sep); at >= 0 {
+		return s[:at], s[at+1:], true
+	}
+	return s, "", false
 }
 
 // setAsideForm is what setAside makes: anything that only resembles it is somebody else's. The topic may be cut short.

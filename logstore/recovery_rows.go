@@ -34,6 +34,7 @@ const (
 	nameTmp, nameDeleted, nameOdd, nameOther = "ours.tmp", "base.ours.deleted", "base.other", "other"
 	dirPartition, dirDelete, dirStray        = "topic-partition", "*-delete", "*-stray"
 	dirFuture, dirOther, fileOther           = "*-future", "other directory", "other file"
+	dirLost                                  = "topic-partition, not there"
 )
 
 var tables = []*table{&metaTable, &markerTable, &offsetsTable, &rootTable, &logTable, &indexTable, &txnTable, &snapshotTable, &epochsTable, &partitionTable, &syncFailedTable, &namesTable}
@@ -88,9 +89,10 @@ var offsetsTable = table{
 var rootTable = table{
 	kind:  "names in the data directory",
 	about: "A name that looks like ours and is not exactly so is foreign. Foreign names are left alone.",
-	facts: []fact{{"name", []string{dirPartition, dirDelete, dirStray, dirFuture, dirOther, fileOther}}},
+	facts: []fact{{"name", []string{dirPartition, dirLost, dirDelete, dirStray, dirFuture, dirOther, fileOther}}},
 	rows: []row{
 		{"log", []string{dirPartition}, doKeep, "a log: see the tables below", true},
+		{"lost-log", []string{dirLost}, doOffline, "the recovery point says that it had records, and it was not deleted", false},
 		{"deleted-log", []string{dirDelete}, doRemove, "a topic was deleted, and the removal did not end", true},
 		{"stray-log", []string{dirStray}, doLeave, "the metadata did not know it", false},
 		{"future-log", []string{dirFuture}, doKeep, "a copy that a move between directories began", true},

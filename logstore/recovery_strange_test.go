@@ -249,3 +249,57 @@ func TestUnreadableFiles(t *testing.T) {
 		closeStore(t, s)
 	}
 }
+
+// TestLostDirectory: a log whose directory is gone, and was not deleted, does not begin again at 0 by itself: not in this
+// directory, not in another, not at the next start. A topic that was deleted does, whenever the kill comes.
+func TestLostDirectory(t *testing.T) {
+	mem, s, l := busyLog(t, rand.New(rand.NewPCG(15, 17)))
+	killed := mem.KillClone() // before the recovery point is written
+	if err := s.checkpoints.write([]*Log{l}); err != nil {
+		t.Fatal(err)
+	}
+	settled := mem.KillClone()
+	if err := s.Delete(testTopic); err != nil {
+		t.Fatal(err)
+	}
+	deleted := mem.KillClone()
+	deletedCut := mem.CrashClone(rand.New(rand.NewPCG(1, 1)), 100)
+	closeStore(t, s)
+	create := func(left *vfs.Mem) error {
+		s := open(t, left, "data")
+		defer s.Close()
+		l, err := s.Create(testTopic, [16]byte{2}, DefaultLogConfig())
+		if err == nil && l.End() != 0 {
+			t.Errorf("a new log ends at %d", l.End())
+		}
+		return err
+	}
+	settled.RemoveAll("data/t-0")
+	for range 3 {
+		if err := create(settled); err == nil || !strings.Contains(err.Error(), "lost-log") {
+			t.Fatalf("a lost log: %v", err)
+		}
+	}
+	d, err := OpenDirs([]string{"data", "more"}, "", Options{FS: settled, NodeID: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Create(testTopic, [16]byte{1}, DefaultLogConfig(), Assignment{}); err == nil || !strings.Contains(err.Error(), "lost-log") {
+		t.Errorf("a lost log, two directories: %v", err)
+	}
+	if l, err := d.Create(testTopic, [16]byte{2}, DefaultLogConfig(), Assignment{New: true}); err != nil || l.End() != 0 {
+		t.Errorf("a new topic of its name: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	for what, left := range map[string]*vfs.Mem{"killed": deleted, "power cut": deletedCut} {
+		if err := create(left); err != nil {
+			t.Errorf("a topic that was deleted, %s: %v", what, err)
+		}
+	}
+	killed.RemoveAll("data/t-0")
+	if err := create(killed); err != nil {
+		t.Errorf("a log of which nothing was promised: %v", err)
+	}
+}

@@ -71,6 +71,8 @@ type Store struct {
 	naming    sync.Mutex // makes creations and deletions one after the other; the first lock taken
 	mu        sync.RWMutex
 	logs      map[TopicPartition]*Log // guarded by mu
+	// lost are the recovery points of logs that had records and whose directory is not there. Guarded by naming.
+	lost map[TopicPartition]int64
 }
 
 func newStore(dir string, o Options) *Store {
@@ -80,6 +82,7 @@ func newStore(dir string, o Options) *Store {
 		retentionCheck: time.Duration(o.RetentionCheckMs) * time.Millisecond,
 		retentionClock: o.RetentionClock,
 		logs:           map[TopicPartition]*Log{},
+		lost:           map[TopicPartition]int64{},
 	}
 	if s.fs == nil {
 		s.fs = vfs.OS()
@@ -162,6 +165,40 @@ func (s *Store) each() []*Log {
 	return logs
 }
 
+// lostError says that a log had records and its directory is not there. naming is held.
+func (s *Store) lostError(tp TopicPartition) error {
+	point, lost := s.lost[tp]
+	if !lost {
+		return nil
+	}
+	return fmt.Errorf("lost-log: %s is missing, and %s says that it was durable up to offset %d: restore it from a replica or a backup; or, to have it begin again empty, stop the broker and take the log's line out of that file",
+		join(s.dir, tp.String()), join(s.dir, recoveryPointName), point)
+}
+
+// missing is the answer for a log that was here and is lost, nil for any other.
+func (s *Store) missing(tp TopicPartition) error {
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	if err := s.lostError(tp); err != nil {
+		return protocol.Errorf(protocol.KafkaStorageError, "%s: %v", tp, err)
+	}
+	return nil
+}
+
+// forgetLost says that a log is a new one, whatever there was of its name.
+func (s *Store) forgetLost(tp TopicPartition) {
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	if _, lost := s.lost[tp]; !lost {
+		return
+	}
+	delete(s.lost, tp)
+	s.checkpoints.writing.Lock()
+	defer s.checkpoints.writing.Unlock()
+	delete(s.checkpoints.points, tp)
+	s.checkpoints.gone[tp] = true
+}
+
 // Create makes a partition's directory with one empty segment. If the log exists, it is returned with its new config;
 // one of another topic id is InconsistentTopicID. The directory is durable with the first append that is.
 func (s *Store) Create(tp TopicPartition, topicID [16]byte, c LogConfig) (*Log, error) {
@@ -173,7 +210,7 @@ func (s *Store) Create(tp TopicPartition, topicID [16]byte, c LogConfig) (*Log, 
 	l := s.Get(tp)
 	if l == nil {
 		l = s.newLog(tp)
-		if err := s.Err(); err != nil {
+		if err := errors.Join(s.Err(), s.lostError(tp)); err != nil {
 			return nil, l.storageError(err)
 		}
 		l.topicID = topicID
@@ -233,6 +270,9 @@ func (l *Log) adopt(topicID [16]byte) error {
 // from it before stays readable.
 func (s *Store) Delete(tp TopicPartition) error {
 	l, dir, err := s.takeAway(tp, deleteSuffix)
+	if l == nil && err == nil {
+		s.forgetLost(tp)
+	}
 	if l == nil || err != nil {
 		return err
 	}
@@ -306,6 +346,10 @@ func (s *Store) takeAwayTo(tp TopicPartition, name string) (l *Log, dir string, 
 }
 
 func (s *Store) removeDir(dir string) {
+	if err := s.checkpoints.forgetAll(); err != nil { // or the next start would miss it
+		s.failed("removing "+dir, err)
+		return
+	}
 	if err := s.fs.RemoveAll(dir); err != nil {
 		s.failed("removing "+dir, err)
 	}
