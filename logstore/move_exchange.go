@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -69,6 +70,7 @@ func (v *move) exchange() (moved bool, err error) {
 	if err != nil {
 		err = fresh.fail("taking over from "+from.dir, err)
 	}
+	fresh.producers, l.producers = l.producers, fresh.producers // memory knows more batches of each than a snapshot
 	v.handOver(fresh)
 	v.retire()
 	return true, err
@@ -96,10 +98,29 @@ func (v *move) complete() error {
 	l.mu.Unlock()
 	return errors.Join(
 		removeMovedFrom(l.store, l.dir),
-		writeFile(fs, join(v.dir, segmentName(l.end.Load(), snapshotExt)), l.producers.encodeSnapshot(), true),
+		v.copySnapshot(),
 		writeFile(fs, join(v.dir, epochsName), epochs, true),
 		writeFile(fs, join(v.dir, movedFromName), []byte(idText(l.store.meta.directoryID)), true),
 		fs.SyncDir(v.dir))
+}
+
+// copySnapshot copies the producer snapshot that stands beside those at segments' bases. None is taken of the state now:
+// it would have only the last batch of each producer, and after a crash those before it, which clients may send again,
+// could not be told. A start replays what came after the snapshot, as it always does.
+func (v *move) copySnapshot() error {
+	l := v.from
+	if l.snapshotAt < 0 {
+		return nil
+	}
+	name := segmentName(l.snapshotAt, snapshotExt)
+	data, err := readFile(l.store.fs, join(l.dir, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = writeFile(v.to.fs, join(v.dir, name), data, true)
+	}
+	return err
 }
 
 // offsets is what the checkpoints are to say of the log once everything up to its end is durable.

@@ -420,6 +420,40 @@ func TestMoveKeepsEverything(t *testing.T) {
 	})
 }
 
+// A client that has not heard of its last batches sends them again, also after a move and a crash.
+func TestMoveKnowsRepeatedBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMover(t, 1, func(c *LogConfig) { c.SegmentBytes = 1 << 20 })
+		var sent []record.Batch
+		repeat := func(when string) {
+			t.Helper()
+			for i, b := range sent {
+				a, err := m.current().Append(slices.Clone(b), AppendOptions{})
+				if err != nil || !a.Duplicate || a.FirstOffset != int64(i) {
+					t.Errorf("%s: batch %d: %+v, %v", when, i, a, err)
+				}
+			}
+		}
+		for i := range int32(5) {
+			b := produced(9, i, batch(1, 1, 10))
+			sent = append(sent, b)
+			add(t, m.current(), slices.Clone(b))
+		}
+		for _, dir := range []string{m.elsewhere(), m.current().DataDir()} {
+			if err := m.dirs.Move(movingTopic, dir); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			repeat("in " + dir)
+		}
+		killed := m.mem.KillClone()
+		closeDirs(t, m.dirs)
+		m.use(killed)
+		repeat("after a kill")
+		closeDirs(t, m.dirs)
+	})
+}
+
 // recordsOf is a log's batches as a text.
 func recordsOf(t testing.TB, l *Log) string {
 	var all []string

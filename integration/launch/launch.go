@@ -235,6 +235,15 @@ func plainEnvironment() []string {
 // PID is the broker's process id.
 func (b *Broker) PID() int { return b.proc.cmd.Process.Pid }
 
+// ExitCode waits for the process to end by itself, and is its exit code; -1 if it has not ended in time.
+func (b *Broker) ExitCode(max time.Duration) int {
+	p := b.proc
+	if !b.Ended(max) {
+		return -1
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
 // Ended waits until the broker has ended by itself, and tells whether it did so in time. Restart may follow.
 func (b *Broker) Ended(max time.Duration) bool {
 	select {

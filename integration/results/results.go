@@ -18,18 +18,20 @@ import (
 
 // Rows are what is counted apart, by the number that the tests' names and the table go by.
 var Rows = map[int]string{
-	1:  "SIGKILL under load, fsync",
-	2:  "SIGKILL under load, pagecache",
-	3:  "SIGKILL at a named operation of the store",
-	4:  "SIGKILL during recovery, up to five deep",
-	5:  "power cut under load, fsync",
-	6:  "power cut under load, pagecache: loss is bounded, and seen",
-	7:  "power cut right after a topic or commit was acknowledged",
-	8:  "power cut under load on ext4 with other commit intervals and data modes",
-	9:  "crash before an operation of the store, in memory",
-	16: "full disk, and room again",
-	17: "SIGKILL, and starts on a full disk",
-	25: "SIGTERM under load",
+	1:   "SIGKILL under load, fsync",
+	2:   "SIGKILL under load, pagecache",
+	3:   "SIGKILL at a named operation of the store",
+	4:   "SIGKILL during recovery, up to five deep",
+	5:   "power cut under load, fsync",
+	6:   "power cut under load, pagecache: loss is bounded, and seen",
+	7:   "power cut right after a topic or commit was acknowledged",
+	8:   "power cut under load on ext4 with other commit intervals and data modes",
+	9:   "crash before an operation of the store, in memory",
+	16:  "full disk, and room again",
+	17:  "SIGKILL, and starts on a full disk",
+	25:  "SIGTERM under load",
+	101: "SIGKILL while partitions move between data directories",
+	102: "power cut while partitions move between data directories",
 }
 
 // Tally is the counters of one row at one commit.
