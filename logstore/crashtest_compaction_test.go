@@ -383,7 +383,7 @@ func (w *keyed) check(c keyedCrash, b between, r *rand.Rand) error {
 
 func TestCrashInCompaction(t *testing.T) {
 	total := 0
-	for _, seed := range seeds(t, 4) {
+	for _, seed := range seeds(t, 2) {
 		synctest.Test(t, func(t *testing.T) {
 			n, err := newKeyed(seed).crashRounds(rand.New(rand.NewPCG(seed, 12)))
 			total += n
@@ -436,7 +436,7 @@ func (w *keyed) crashRounds(r *rand.Rand) (total int, err error) {
 // goes on as it was or as it would be, or it is offline; after a restart it is one of the two in any case.
 func TestFailInCompaction(t *testing.T) {
 	total, offline := 0, 0
-	for _, seed := range seeds(t, 4) {
+	for _, seed := range seeds(t, 2) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newKeyed(seed)
 			r := rand.New(rand.NewPCG(seed, 13))

@@ -30,6 +30,7 @@ var Rows = map[int]string{
 	16:  "full disk, and room again",
 	17:  "SIGKILL, and starts on a full disk",
 	25:  "SIGTERM under load",
+	71:  "SIGKILL while compacting under load",
 	101: "SIGKILL while partitions move between data directories",
 	102: "power cut while partitions move between data directories",
 }
