@@ -137,7 +137,7 @@ func (l *Log) write(batch record.Batch, m marker) (syncWhen, error) {
 		return 0, l.fail(what, err)
 	}
 	l.producers.apply(batch, m, l.txns)
-	sync, indexFull := l.publish(s, batch, aborted)
+	sync, indexFull := l.publish(s, batch, aborted, ended.AbortedTxn)
 	if indexFull {
 		l.writeIndexes(s)
 	}
@@ -167,12 +167,13 @@ func (l *Log) unwrite(s *segment, file vfs.File, aborted bool) error {
 }
 
 // publish shows the batch, which is in the file, to readers and to the flusher.
-func (l *Log) publish(s *segment, batch record.Batch, aborted bool) (sync syncWhen, indexFull bool) {
+func (l *Log) publish(s *segment, batch record.Batch, aborted bool, txn AbortedTxn) (sync syncWhen, indexFull bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := batch.NextOffset()
 	s.appended(batch.LastOffset(), batch.MaxTimestamp(), int64(len(batch)), l.config.IndexIntervalBytes)
 	if aborted {
+		s.txnSum.add(s.txns, txn)
 		s.txns++
 		s.txnsDirty = true
 		l.dirDirty = true

@@ -197,6 +197,9 @@ func (k *compaction) segments() []*segment {
 		return nil
 	}
 	from := max(l.segmentAt(l.logStart.Load()), 0)
+	if from > to {
+		return nil // DeleteRecords took what there was to do
+	}
 	return slices.Clone(l.segments[from : to+1])
 }
 

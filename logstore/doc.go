@@ -70,6 +70,9 @@
 // The scrub goes over everything once in log.scrub.interval.hours, at log.scrub.bytes.per.second, and `ottla doctor --scrub`
 // over a directory that nobody uses.
 //
+// A transaction index, which has no checksum, is held against the batches at its first use (txn_verify.go), and against its
+// sum from then on; of what compaction has been through, only the markers are left to hold it against.
+//
 // Damage is answered with CORRUPT_MESSAGE where a read would begin with it; a read that begins before it ends before it,
 // and one behind it is served. Nothing is cut off or repaired but indexes: they are checked at every use, and made again.
 //

@@ -20,6 +20,7 @@ type segment struct {
 	offsets index
 	times   index
 	txns    int // entries in the transaction index
+	txnSum  txnSum
 	// verified is what of the file this process has looked at.
 	verified verified
 

@@ -145,6 +145,9 @@ func (l *Log) abortedIn(views []txnView, from, upTo int64) (found []AbortedTxn, 
 // eachTxnOf visits the entries of a segment's file, which is made again if it cannot be true.
 func (l *Log) eachTxnOf(v txnView, visit func(AbortedTxn) bool) error {
 	entries, err := v.read(l.store.fs)
+	if err == nil {
+		err = l.verifyTxns(v, entries)
+	}
 	if errors.Is(err, errTxnIndex) && l.repairTxnIndex(v.seg, err) {
 		l.mu.Lock()
 		v.count = v.seg.txns
@@ -186,6 +189,8 @@ func (t AbortedTxn) follows(last int64) bool {
 type txnView struct {
 	seg      *segment
 	count    int
+	sum      txnSum
+	cuts     int
 	replaced bool
 	entries  []AbortedTxn
 }
@@ -196,7 +201,7 @@ func (l *Log) txnViews(offset int64) (views []txnView, swaps int) {
 	defer l.mu.Unlock()
 	for _, s := range l.segments[max(l.segmentAt(offset), 0):] {
 		if s.txns > 0 {
-			views = append(views, txnView{s, s.txns, s.replacing, s.aborted})
+			views = append(views, txnView{s, s.txns, s.txnSum, l.cuts, s.replacing, s.aborted})
 		}
 	}
 	return views, l.swaps

@@ -27,30 +27,9 @@ func (l *Log) has(s *segment) bool {
 // rebuildTxnIndex replays the producers up to the segment, and the segment. The caller holds appendMu, or is the only
 // one who knows the log.
 func (l *Log) rebuildTxnIndex(s *segment) error {
-	state, txns, err := l.loadSnapshot(l.segments[0].base, s.base)
+	entries, err := l.replayTxns(s)
 	if err != nil {
 		return err
-	}
-	from := state.end
-	var entries []AbortedTxn
-	for i := max(l.segmentAt(from), 0); l.segments[i].base <= s.base; i++ {
-		walked := l.segments[i]
-		err := l.walk(walked, 0, walked.size, func(h header) error {
-			if h.v2 == nil || h.last < from {
-				return nil
-			}
-			ended, isEnd, err := replayBatch(walked.handle.file, h, state, txns) // held by walk
-			if isEnd && ended.aborted && walked == s {
-				entries = append(entries, ended.AbortedTxn)
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if i+1 == len(l.segments) {
-			break
-		}
 	}
 	var data []byte
 	for _, t := range entries {
@@ -66,7 +45,7 @@ func (l *Log) rebuildTxnIndex(s *segment) error {
 		return err
 	}
 	l.mu.Lock()
-	s.txns, s.txnsDirty = len(entries), false
+	s.txns, s.txnsDirty, s.txnSum = len(entries), false, sumOf(entries)
 	l.mu.Unlock()
 	return nil
 }
