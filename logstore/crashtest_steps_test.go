@@ -331,7 +331,7 @@ func (w *world) powerCutAndOpen(*partition) error {
 	left := w.mem.CrashClone(w.rand, pick(w.rand, 0, 50, 100))
 	w.change(func() {
 		for i, p := range w.partitions {
-			p.log, p.floor = nil, promises[i].flushed
+			p.log, p.floor, p.unknown = nil, promises[i].flushed, true
 		}
 	})
 	old.OnOp(nil)
@@ -355,7 +355,7 @@ func (w *world) powerCutAndOpen(*partition) error {
 			if promises[i].headless(l) {
 				p.history = found
 			}
-			p.floor, p.startMin, p.startMax = l.End(), l.LogStart(), l.LogStart()
+			p.floor, p.startMin, p.startMax, p.unknown = l.End(), l.LogStart(), l.LogStart(), false
 			p.durable = p.durable || l.End() > 0
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,6 +62,7 @@ type partition struct {
 	startMax   int64
 	restarting bool
 	durable    bool // something of it was flushed
+	unknown    bool // nobody has looked at what a power cut has left of it: its offsets may be others than the model's
 	refused    bool // an injected fault has left it unusable, or unknown
 }
 
@@ -153,7 +155,7 @@ func (w *world) promises() (out []promise) {
 }
 
 func (p *partition) flushed() int64 {
-	if p.log == nil || p.config.PageCache {
+	if p.log == nil || p.config.PageCache || p.unknown {
 		return p.floor
 	}
 	return max(p.floor, p.log.Flushed())
@@ -256,14 +258,14 @@ func TestCrashAtEveryOperation(t *testing.T) {
 	t.Logf("FIGURE %d crashes in memory, seeds %d to %d", total.Load(), from, next.Load()-1)
 }
 
-// examineCrashed: doctor does not call wrong what a crash leaves.
+// examineCrashed: doctor does not ask anybody to mend what a crash leaves.
 func examineCrashed(left *vfs.Mem) error {
 	if _, err := left.Stat(crashDir + "/meta.properties"); err != nil {
 		return nil
 	}
 	wrong := ""
 	_, err := logstore.Examine(crashDir, logstore.ExamineOptions{FS: left, Scrub: true, Found: func(f logstore.Finding) {
-		if !f.Note {
+		if !f.Note && !strings.HasPrefix(f.Do, "nothing") {
 			wrong += fmt.Sprintf("%+v\n", f)
 		}
 	}})
