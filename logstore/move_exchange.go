@@ -51,6 +51,7 @@ func (v *move) exchange() (moved bool, err error) {
 	if err := v.complete(); err != nil {
 		return false, err
 	}
+	delete(to.lost, v.tp)
 	known := l.offsets()
 	if err := to.checkpoints.adopt(v.tp, known); err != nil {
 		return false, errors.Join(err, to.checkpoints.disown(v.tp))

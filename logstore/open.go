@@ -157,6 +157,7 @@ func (s *Store) applyRoot(found rootFacts, p rootPlan, o Options) error {
 	if err := s.identify(found.meta, p.meta, o); err != nil {
 		return err
 	}
+	var deleted []string
 	for _, f := range p.files {
 		name := join(s.dir, f.name)
 		s.decided(TopicPartition{}, name, f)
@@ -166,7 +167,7 @@ func (s *Store) applyRoot(found rootFacts, p rootPlan, o Options) error {
 		case "checkpoint-damaged":
 			s.failed("reading a checkpoint, which is done without", fmt.Errorf("%s: %w", name, f.err))
 		case "deleted-log":
-			s.timers.after(0, func() { s.removeDir(name) })
+			deleted = append(deleted, name)
 		case "clean", "marker-not-believed": // nobody will think so again
 			if err := s.fs.Remove(name); err != nil {
 				return err
@@ -197,6 +198,9 @@ func (s *Store) applyRoot(found rootFacts, p rootPlan, o Options) error {
 	for _, tp := range found.lost { // the checkpoint goes on saying it
 		s.lost[tp] = found.known.points[tp]
 		s.checkpoints.points[tp] = found.known.points[tp]
+	}
+	for _, name := range deleted {
+		s.timers.after(0, func() { s.removeDir(name) })
 	}
 	return nil
 }
