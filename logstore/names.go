@@ -22,6 +22,8 @@ const (
 	cleanedExt = ".cleaned"
 	swapExt    = ".swap"
 	tmpExt     = ".tmp"
+	// setAsideExt is on segments that recovery gave up without being sure. Nobody removes them.
+	setAsideExt = ".set-aside"
 
 	epochsName    = "leader-epoch-checkpoint"
 	partitionName = "partition.metadata"

@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -136,6 +137,11 @@ func (l *Log) writeTxnIndex(s *segment, txns []AbortedTxn) error {
 
 // applyRestart gives up all segments and makes an empty one.
 func (l *Log) applyRestart(f facts, p plan) error {
+	if p.row.label == "set-aside" {
+		if err := l.setAside(f.segments); err != nil {
+			return err
+		}
+	}
 	if err := l.removeSegments(f.segments); err != nil {
 		return err
 	}
@@ -143,6 +149,22 @@ func (l *Log) applyRestart(f facts, p plan) error {
 	l.segments = []*segment{s}
 	l.dirDirty = true
 	return l.createSegmentFile(s)
+}
+
+// setAside gives segments that hold something another name, under which they are left alone.
+func (l *Log) setAside(segments []segmentFacts) error {
+	for _, sf := range segments {
+		name := join(l.dir, segmentName(sf.base, logExt))
+		if _, err := l.store.fs.Stat(name + setAsideExt); err == nil {
+			return fmt.Errorf("%s is there already", name+setAsideExt)
+		}
+		if sf.bytes > 0 {
+			if err := l.store.fs.Rename(name, name+setAsideExt); err != nil {
+				return err
+			}
+		}
+	}
+	return l.store.fs.SyncDir(l.dir)
 }
 
 // applyKeep cuts what is to be cut, durably, and lists the segments.

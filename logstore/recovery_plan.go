@@ -99,7 +99,15 @@ func (p *plan) decideLog(f facts, bad *segmentFacts) {
 	if len(f.segments) == 0 || p.end < p.start {
 		holds, reach = holdsNothing, p.start
 	}
-	p.row = logTable.find(f.batches(bad), holds, choose(max(f.point, f.syncFailed.synced) <= reach || mutant.Is(mutant.CutPromised), promiseKept, promiseBroken))
+	kept := max(f.point, f.syncFailed.synced) <= reach
+	if f.clean && len(f.segments) > 0 && p.end < p.start {
+		kept = false // a log start beyond the end, after a clean close, is not the log's own
+	}
+	promise := choose(kept || mutant.Is(mutant.CutPromised), promiseKept, promiseBroken)
+	if f.point <= 0 && !f.noPoints && promise == promiseKept {
+		promise = promiseNone
+	}
+	p.row = logTable.find(f.batches(bad), holds, promise)
 	if p.row.label == "gap" {
 		p.why = strings.Join(f.gaps, "; ")
 	}
@@ -203,6 +211,9 @@ const restoreIt = "the bytes are kept; restore it from a replica or a backup, or
 func (f *facts) logOffline(p *plan, bad *segmentFacts) error {
 	label := p.row.label
 	switch {
+	case label == "short" && p.end < p.start && len(f.segments) > 0:
+		return fmt.Errorf("%s: %s ends at offset %d, and %s says that it starts at %d: nothing was changed; put that line right, or restore the files from a replica or a backup, or delete the partition",
+			label, f.dir, p.end, logStartName, p.start)
 	case label == "short":
 		return fmt.Errorf("%s: %s ends at offset %d, but was durable up to %d: files are missing or were cut; nothing was changed; restore them from a replica or a backup, or delete the partition",
 			label, f.dir, p.end, max(f.point, f.syncFailed.synced))

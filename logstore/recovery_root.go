@@ -21,7 +21,7 @@ type rootFacts struct {
 	partitions []TopicPartition
 	futures    []future
 	lost       []TopicPartition // that had records, and have no directory
-	names      []namedFacts // the others
+	names      []namedFacts     // the others
 	meta       metaProperties
 	metaIs     fileFacts
 	marker     fileFacts

@@ -18,7 +18,8 @@ const (
 	isGap     = "gap"     // offsets between segments, below the recovery point
 
 	holdsRecords, holdsNothing   = "records", "nothing" // that may be read
-	promiseKept, promiseBroken   = "kept", "broken"     // does the log reach the recovery point?
+	promiseNone                  = "0 or none"          // of the recovery point:
+	promiseKept, promiseBroken   = "kept", "broken"     // does the log reach it?
 	isPromised, isNotPromised    = "promised", "not promised"
 	isNeeded, isNotNeeded        = "needed", "not needed"
 	isUnread                     = "unread"
@@ -106,15 +107,16 @@ var logTable = table{
 	facts: []fact{
 		{"batches", []string{isWhole, isGap, isTorn, isHole, isDoubtful, isDamaged, isMissing}},
 		{"holds", []string{holdsRecords, holdsNothing}},
-		{"recovery point", []string{promiseKept, promiseBroken}},
+		{"recovery point", []string{promiseNone, promiseKept, promiseBroken}},
 	},
 	rows: []row{
-		{"whole", []string{isWhole, holdsRecords, promiseKept}, doKeep, "", true},
-		{"gap", []string{isGap, holdsRecords, promiseKept}, doKeep, "compaction of Kafka's leaves gaps, and no trace of a lost segment is there", false},
-		{"torn-tail", []string{isTorn, holdsRecords, promiseKept}, doCut, "a crash tore what was not promised", false},
-		{"lost-tail", []string{isHole, holdsRecords, promiseKept}, doCut, "a crash took the end of a segment, and a later one was written in time", false},
-		{"begin-again", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, holdsNothing, promiseKept}, doRestart, "at the log start, above all that is left", true},
-		{"short", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, either, promiseBroken}, doOffline, "it ends below the recovery point: files are missing, or were cut", false},
+		{"whole", []string{isWhole, holdsRecords, promiseNone + "|" + promiseKept}, doKeep, "", true},
+		{"gap", []string{isGap, holdsRecords, promiseNone + "|" + promiseKept}, doKeep, "compaction of Kafka's leaves gaps, and no trace of a lost segment is there", false},
+		{"torn-tail", []string{isTorn, holdsRecords, promiseNone + "|" + promiseKept}, doCut, "a crash tore what was not promised", false},
+		{"lost-tail", []string{isHole, holdsRecords, promiseNone + "|" + promiseKept}, doCut, "a crash took the end of a segment, and a later one was written in time", false},
+		{"begin-again", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, holdsNothing, promiseNone}, doRestart, "at the log start, above all that is left", true},
+		{"set-aside", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, holdsNothing, promiseKept}, doRestart, "at the log start; segments that are left, all below it, are renamed to *.set-aside: page-cache mode can lose what lay above, but so can a damaged log-start-offset-checkpoint", false},
+		{"short", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, either, promiseBroken}, doOffline, "it ends below the recovery point, or, closed cleanly, below the log start: files are missing, or were cut", false},
 		{"doubtful", []string{isDoubtful, either, either}, doOffline, "cutting could drop what was promised", false},
 		{"damaged", []string{isDamaged, either, either}, doOffline, "", false},
 		{"segment-missing", []string{isMissing, either, either}, doOffline, "its .log is gone, and cleaner-offset-checkpoint does not explain it by compaction", false},

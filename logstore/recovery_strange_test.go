@@ -135,6 +135,9 @@ func TestStrangeFiles(t *testing.T) {
 			writeFile(fs, name(1, logExt), data[:len(data)-3], false)
 		}, "damaged"},
 		{"partition.metadata is gone", remove("data/t-0/" + partitionName), "id-lost"},
+		{"the log start is beyond the end", func(fs *vfs.Mem) {
+			writeFile(fs, "data/"+logStartName, []byte("0\n1\nt 0 999999\n"), false)
+		}, "short set-aside"},
 		{"foreign files", func(fs *vfs.Mem) {
 			writeFile(fs, "data/t-0/notes.tmp", []byte("mine"), false)
 			writeFile(fs, "data/t-0/backup.deleted", []byte("mine"), false)
@@ -190,6 +193,12 @@ func TestStrangeFiles(t *testing.T) {
 			s.Close()
 			if after := snapshotOf(t, left, "data/t-0"); p.Logs[0].Do == string(doOffline) && after != before {
 				t.Errorf("%s: changed\n%s\nto\n%s", what, before, after)
+			}
+			if p.Logs[0].Row == "set-aside" {
+				after := snapshotOf(t, left, "data/t-0")
+				if strings.Count(after, setAsideExt) != len(bases) {
+					t.Errorf("%s: segments are gone:\n%s", what, after)
+				}
 			}
 			if test.what == "foreign files" {
 				if after := snapshotOf(t, left, "data"); strings.Count(after, " 4 ") < 4 {
@@ -302,4 +311,34 @@ func TestLostDirectory(t *testing.T) {
 	if err := create(killed); err != nil {
 		t.Errorf("a log of which nothing was promised: %v", err)
 	}
+}
+
+// TestRestoredWhileRunning: a directory that came back under a running broker is not taken for the remains of a creation
+// that failed, and deleted.
+func TestRestoredWhileRunning(t *testing.T) {
+	mem, s, _ := busyLog(t, rand.New(rand.NewPCG(15, 18)))
+	closeStore(t, s)
+	elsewhere := mem.KillClone()
+	mem.RemoveAll("data/t-0")
+	s = open(t, mem, "data")
+	mem.MkdirAll("data/t-0", 0o755)
+	entries, _ := elsewhere.ReadDir("data/t-0")
+	for _, e := range entries {
+		data, _ := readFile(elsewhere, "data/t-0/"+e.Name())
+		writeFile(mem, "data/t-0/"+e.Name(), data, true)
+	}
+	before := snapshotOf(t, mem, "data/t-0")
+	s.forgetLost(testTopic)
+	if _, err := s.Create(testTopic, [16]byte{1}, DefaultLogConfig()); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Errorf("created over what was restored: %v", err)
+	}
+	s.Close()
+	if after := snapshotOf(t, mem, "data/t-0"); after != before {
+		t.Errorf("changed\n%s\nto\n%s", before, after)
+	}
+	s = open(t, mem, "data")
+	if l := s.Get(testTopic); l == nil || l.Err() != nil || l.End() == 0 {
+		t.Error("what was restored is not served")
+	}
+	closeStore(t, s)
 }

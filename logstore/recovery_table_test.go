@@ -120,7 +120,7 @@ func TestDecide(t *testing.T) {
 		{"empty directory", none, "begin-again [0, 0)"},
 		{"empty directory, records were promised", with(func(f *facts) { f.point = 4 }), "short: offline"},
 		{"empty directory, closed cleanly", with(func(f *facts) { f.clean = true }), "segment-missing: offline"},
-		{"empty directory, all below the log start", with(func(f *facts) { f.point, f.logStart = 4, 9 }), "begin-again [9, 9)"},
+		{"empty directory, all below the log start", with(func(f *facts) { f.point, f.logStart = 4, 9 }), "set-aside [9, 9)"},
 		{"whole", with(func(f *facts) { f.segments = []segmentFacts{seg(0, 10, 5)} }), "whole keep 1 [0, 5)"},
 		{"empty segment", with(func(f *facts) { f.segments = []segmentFacts{seg(7, 0, 7)} }), "whole keep 1 [7, 7)"},
 		{"torn above", with(func(f *facts) { f.segments = []segmentFacts{seg(0, 10, 5), torn(seg(5, 10, 6), false), seg(9, 1, 10)} }), "torn-tail cut 6 keep 2 [0, 6)"},

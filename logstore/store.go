@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"sync"
@@ -217,6 +218,13 @@ func (s *Store) Create(tp TopicPartition, topicID [16]byte, c LogConfig) (*Log, 
 		if err := s.checkpoints.forget(tp); err != nil {
 			return nil, l.storageError(err)
 		}
+		if _, err := s.fs.Stat(l.dir); !errors.Is(err, fs.ErrNotExist) {
+			// It came after the start: somebody has restored it, and only a start can see what it is.
+			return nil, l.storageError(errors.Join(err, fmt.Errorf("%s is there already: start again to have it recovered", l.dir)))
+		}
+		if err := s.fs.MkdirAll(l.dir, 0o755); err != nil {
+			return nil, l.storageError(err)
+		}
 		if err := l.create(); err != nil {
 			return nil, errors.Join(l.storageError(err), s.fs.RemoveAll(l.dir))
 		}
@@ -239,11 +247,8 @@ func (s *Store) Create(tp TopicPartition, topicID [16]byte, c LogConfig) (*Log, 
 	return l, nil
 }
 
-// create makes the directory.
+// create fills the directory that was made.
 func (l *Log) create() error {
-	if err := l.store.fs.MkdirAll(l.dir, 0o755); err != nil {
-		return err
-	}
 	if err := writeFile(l.store.fs, join(l.dir, partitionName), encodePartitionMetadata(l.topicID), false); err != nil {
 		return err
 	}
