@@ -1,11 +1,55 @@
 package logstore
 
 import (
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"testing"
 
 	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/logstore/vfs/errorfs"
+	"github.com/ottla/ottla/protocol/record"
 )
+
+// TestFailedSyncIsRemembered: after a sync that failed the kernel calls the pages written, and a restart's sync does
+// nothing. What the next start shows must still be there after a power cut.
+func TestFailedSyncIsRemembered(t *testing.T) {
+	mem := vfs.NewMem(nil)
+	fs := errorfs.New(mem)
+	s := open(t, deafCache{fs}, "data")
+	l := create(t, s, DefaultLogConfig())
+	add(t, l, batch(1, 1, 10))
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	fs.Add("sync of */t-0/*.log #1 -> EIO")
+	add(t, l, batch(2, 1, 10))
+	if err := l.Flush(); err == nil {
+		t.Fatal("the sync did not fail")
+	}
+	again := mem.KillClone()
+	shown := open(t, deafCache{again}, "data").Get(testTopic)
+	if shown.Err() != nil || shown.Flushed() < 1 {
+		t.Fatalf("after a restart: flushed %d, %v", shown.Flushed(), shown.Err())
+	}
+	left := open(t, again.CrashClone(rand.New(rand.NewPCG(1, 1)), 0), "data").Get(testTopic)
+	if left.Err() != nil || left.End() < shown.Flushed() {
+		t.Errorf("%d records were shown after the restart, and a power cut left %d (%v)", shown.Flushed(), left.End(), left.Err())
+	}
+}
+
+// deafCache is a file system whose cache cannot be dropped, as a kernel's need not be.
+type deafCache struct{ vfs.FS }
+
+func (d deafCache) Open(name string) (vfs.File, error) {
+	f, err := d.FS.Open(name)
+	return struct{ vfs.File }{f}, err
+}
+
+func (d deafCache) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error) {
+	f, err := d.FS.OpenFile(name, flag, perm)
+	return struct{ vfs.File }{f}, err
+}
 
 // TestRecoveryPointStaysBehindSync: what a checkpoint says to be durable is, also while appends go on that are not.
 func TestRecoveryPointStaysBehindSync(t *testing.T) {
@@ -56,4 +100,33 @@ func writeAt(fs vfs.FS, name string, b []byte, at int64) error {
 	defer f.Close()
 	_, err = f.WriteAt(b, at)
 	return err
+}
+
+// TestAbortedTransactionsAreDurable: once the recovery point has passed an abort marker, no start looks for it in the
+// batches again.
+func TestAbortedTransactionsAreDurable(t *testing.T) {
+	mem := vfs.NewMem(nil)
+	s := open(t, mem, "data")
+	l := create(t, s, DefaultLogConfig())
+	for n := range int32(2) {
+		for _, b := range []record.Batch{sends(1, 0, n, 1, true), ends(1, 0, false, 0)} {
+			if _, err := l.Append(b, AppendOptions{Origin: Coordinator}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.checkpoints.write([]*Log{l}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.syncRoot(); err != nil { // so that the new recovery point stays, too
+		t.Fatal(err)
+	}
+	left := open(t, mem.CrashClone(rand.New(rand.NewPCG(1, 1)), 0), "data").Get(testTopic)
+	if aborted, err := left.AbortedTransactions(0, 4); err != nil || len(aborted) != 2 {
+		t.Errorf("after a power cut %v are aborted (%v)", aborted, err)
+	}
+	closeStore(t, s)
 }

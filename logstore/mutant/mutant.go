@@ -40,6 +40,8 @@ const (
 	SkipContinuity Name = "skip-continuity"
 	// SkipFirstFetch shows batches that nobody has looked at.
 	SkipFirstFetch Name = "skip-first-fetch"
+	// SkipSyncFailedMark forgets over a restart that a sync has failed.
+	SkipSyncFailedMark Name = "skip-sync-failed-mark"
 	// IgnoreSyncFailed believes the page cache after a sync has failed.
 	IgnoreSyncFailed Name = "ignore-sync-failed"
 	// CutPromised cuts off damage below the recovery point, too.
@@ -67,11 +69,12 @@ var All = []Mutant{
 	{PointAheadOfSync, "a start trusts what a power cut tore", "logstore", "TestRecoveryPointStaysBehindSync"},
 	{DeleteBeforeLogStart, "given-up records come back, or their producers' state is lost", "logstore", "TestCrashAtEveryOperation"},
 	{RetentionIgnoresHighWatermark, "records are deleted that followers lack", "logstore", "TestRetentionStaysBelowHighWatermark"},
-	{SkipTxnIndexSync, "aborted records are shown to read_committed consumers after a power cut", "logstore", "TestCrashAtEveryOperation"},
+	{SkipTxnIndexSync, "aborted records are shown to read_committed consumers after a power cut", "logstore", "TestAbortedTransactionsAreDurable"},
 	{SkipSnapshotCRC, "a torn snapshot is believed", "logstore", "TestSnapshotRoundTripAndDamage"},
 	{IgnoreReserve, "clients fill the disk up", "logstore", "TestFullDiskAndBack"},
 	{SkipFirstFetch, "batches are shown that nobody has looked at", "logstore", "TestFlipsAreFound"},
 	{IgnoreVolumeError, "a failed sync of the file system counts as a good one", "logstore", "TestFailedSyncTogether"},
+	{SkipSyncFailedMark, "a start believes in pages that the kernel only calls written", "logstore", "TestFailedSyncIsRemembered"},
 	{IgnoreSyncFailed, "records are shown after a failed sync that a power cut takes back", "logstore", "TestFailedSync"},
 	{CutPromised, "records that were acknowledged are cut off without a word", "logstore", "TestDamageBelowRecoveryPoint"},
 }
