@@ -48,6 +48,11 @@ const (
 	cleanerName        = "cleaner-offset-checkpoint"
 	probeName          = "disk-probe" // see Store.probe
 
+	// What an Apache Kafka leaves whose directory was taken over (coordinator/quorum): its metadata log, set aside, and what
+	// it was formatted with.
+	kafkaMetadataName = metadataLogName + ".kafka"
+	bootstrapName     = "bootstrap.checkpoint"
+
 	metadataLogName = "__cluster_metadata-0" // the metadata log, a partition's directory like any other
 
 	deleteSuffix = "-delete" // of a partition's directory that waits for its removal

@@ -17,6 +17,7 @@ import (
 
 // rootFacts are what the data directory holds beside the logs' own files.
 type rootFacts struct {
+	tookOver   bool // the metadata log of an Apache Kafka was set aside
 	dir        string
 	partitions []TopicPartition
 	futures    []future
@@ -127,6 +128,9 @@ func (f *rootFacts) list(e fs.DirEntry) {
 		return
 	case !e.IsDir() && ownName(strings.TrimSuffix(name, tmpExt)):
 		return
+	case e.IsDir() && name == kafkaMetadataName:
+		f.tookOver = true
+		return
 	case !e.IsDir():
 	case isSetAside(name, deleteSuffix):
 		is = dirDelete
@@ -150,7 +154,7 @@ func (f *rootFacts) listLost() {
 		there[tp] = true
 	}
 	for tp, point := range f.known.points {
-		if point == 0 || there[tp] || f.isSetAside(tp) {
+		if point == 0 || there[tp] || f.isSetAside(tp) || f.tookOver && tp.String() == metadataLogName {
 			continue
 		}
 		f.lost = append(f.lost, tp)
@@ -195,7 +199,7 @@ func isSetAside(name, suffix string) bool {
 
 func ownName(name string) bool {
 	switch name {
-	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName, cleanerName, retentionClockName, probeName:
+	case lockName, metaName, cleanShutdownName, recoveryPointName, highWatermarkName, logStartName, cleanerName, retentionClockName, probeName, bootstrapName:
 		return true
 	}
 	return false

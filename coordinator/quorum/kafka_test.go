@@ -10,6 +10,7 @@ import (
 
 	"github.com/ottla/ottla/coordinator/cluster"
 	metadata "github.com/ottla/ottla/coordinator/record"
+	"github.com/ottla/ottla/logstore"
 	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/logstore/vfs/errorfs"
 	"github.com/ottla/ottla/protocol/record"
@@ -179,6 +180,10 @@ func read(t *testing.T, fsys vfs.FS, name string) []byte {
 // TestPowerCutWhileTakingOver cuts the power before every operation: the next start has all of it.
 func TestPowerCutWhileTakingOver(t *testing.T) {
 	mem := kafkaDirectory(t, kafkaFiles())
+	// A start that ended early has left checkpoints that name Kafka's log.
+	if store, err := logstore.Open(testDir, logstore.Options{FS: mem, NodeID: 1}); err != nil || store.Close() != nil {
+		t.Fatal(err)
+	}
 	fsys := errorfs.New(mem)
 	var mu sync.Mutex
 	var left []*vfs.Mem
