@@ -20,6 +20,13 @@ var failpoints = []struct {
 	name, operation string
 	step            int
 }{
+	{"compaction: the new segment is written", "write of DATA/keyed-*/*.log.cleaned #N", 2},
+	{"compaction: it is synced", "sync of DATA/keyed-*/*.log.cleaned #N", 1},
+	{"compaction: its index is named", "rename of DATA/keyed-*/*.index.swap #N", 1},
+	{"compaction: it is named", "rename of DATA/keyed-*/*.log.swap #N", 1},
+	{"compaction: the old ones go", "rename of DATA/keyed-*/*.log.deleted #N", 2},
+	{"compaction: it takes their name", "rename of DATA/keyed-*/*.log #N", 1},
+	{"compaction: its index takes its name", "rename of DATA/keyed-*/*.index #N", 1},
 	{"roll: the new segment", "open of DATA/left-*/*.log #N", 5},
 	{"roll: its name", "syncdir of DATA/left-* #N", 3},
 	{"roll: the old index is written", "write of *.index #N", 4},
@@ -48,7 +55,7 @@ var failpoints = []struct {
 func TestKillAtEveryFailpoint(t *testing.T) {
 	binary := failbroker(t)
 	work := verifier.Ordinary
-	work.Trimmed, work.Deep = "short", 300_000
+	work.Trimmed, work.Deep, work.Keyed = "short", 300_000, "keyed"
 	crashes := 0
 	verifier.Loop{
 		Row: 3, Cycles: verifier.Cycles(t, 3*len(failpoints)), Seed: verifier.Seed(t), Work: work,
@@ -56,6 +63,7 @@ func TestKillAtEveryFailpoint(t *testing.T) {
 		Open: func(t *testing.T) *launch.Broker {
 			return launch.Start(t, launch.Options{Binary: binary, Set: properties(map[string]string{
 				"log.roll.ms": "400", "log.retention.check.interval.ms": "300", "log.segment.delete.delay.ms": "200",
+				"log.cleaner.backoff.ms": "200", "log.cleaner.dedupe.buffer.size": "4194304",
 			})})
 		},
 		Crash: func(t *testing.T, b *launch.Broker) {
