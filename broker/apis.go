@@ -54,6 +54,7 @@ func newTable() map[protocol.Key]*row {
 		{key: protocol.DeleteGroupsKey, handler: api.DeleteGroups},
 		{key: protocol.ElectLeadersKey, handler: api.ElectLeaders},
 		{key: protocol.IncrementalAlterConfigsKey, handler: api.IncrementalAlterConfigs},
+		{key: protocol.AlterPartitionAssignmentsKey, handler: api.AlterPartitionReassignments},
 		{key: protocol.ListPartitionReassignmentsKey, handler: api.ListPartitionReassignments},
 		{key: protocol.OffsetDeleteKey, handler: api.OffsetDelete},
 		{key: protocol.DescribeClientQuotasKey, handler: api.DescribeClientQuotas},

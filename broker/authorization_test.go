@@ -46,6 +46,7 @@ var questions = map[protocol.Key][]question{
 	protocol.DescribeConfigsKey:              {{security.DescribeConfigs, security.Topic}},
 	protocol.AlterConfigsKey:                 {{security.AlterConfigs, security.Topic}},
 	protocol.AlterReplicaLogDirsKey:          {{security.Alter, security.Cluster}},
+	protocol.AlterPartitionAssignmentsKey:    {{security.Alter, security.Cluster}},
 	protocol.DescribeLogDirsKey:              {{security.Describe, security.Cluster}},
 	protocol.CreatePartitionsKey:             {{security.Alter, security.Topic}},
 	protocol.DeleteGroupsKey:                 {{security.Delete, security.Group}},
