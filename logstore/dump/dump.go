@@ -5,6 +5,8 @@
 //	printer.go      lines: words for people, or one JSON object each
 //	segment.go      batches, and where to go on behind bytes that are none
 //	records.go      records; those of internal topics decoded
+//	legacy.go       messages of formats v0 and v1, also those inside of others
+//	describe.go     decoded records as JSON
 //	index.go        offset and time index, held against the segment
 //	small.go        checkpoints, snapshots, marks
 //	metadata.go     the metadata log's own files

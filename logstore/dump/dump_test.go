@@ -329,12 +329,15 @@ func TestOldMessages(t *testing.T) {
 	for offset, magic := range []int8{0, 1, 1} {
 		b = append(b, legacyMessage(int64(offset), magic, []byte("key"), []byte("value"))...)
 	}
+	inner := append(legacyMessage(0, 1, nil, []byte("first inside")), legacyMessage(1, 1, nil, []byte("second inside"))...)
+	packed := record.Compress(nil, record.Gzip, record.DefaultLevel, inner)
+	b = append(b, packedMessage(4, byte(record.Gzip), packed)...)
 	write(t, fs, name, b)
 	text, wrong := printed(t, fs, Options{Records: true}, name)
 	if wrong != 0 {
 		t.Errorf("%d things wrong", wrong)
 	}
-	b[len(b)-1]++
+	b[60]++
 	write(t, fs, name, b)
 	damaged, wrong := printed(t, fs, Options{Records: true}, name)
 	if wrong != 1 {

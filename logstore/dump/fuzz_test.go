@@ -13,7 +13,16 @@ import (
 
 // legacyMessage is a message of format v0 or v1.
 func legacyMessage(offset int64, magic int8, key, value []byte) []byte {
-	b := []byte{byte(magic), 0}
+	return rawMessage(offset, magic, 0, key, value)
+}
+
+// packedMessage is one of format v1 that holds others.
+func packedMessage(lastOffset int64, codec byte, packed []byte) []byte {
+	return rawMessage(lastOffset, 1, codec, nil, packed)
+}
+
+func rawMessage(offset int64, magic int8, attributes byte, key, value []byte) []byte {
+	b := []byte{byte(magic), attributes}
 	if magic == 1 {
 		b = binary.BigEndian.AppendUint64(b, uint64(started.UnixMilli()+offset))
 	}

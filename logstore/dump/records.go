@@ -209,19 +209,3 @@ func controlValue(kind record.ControlType, value []byte) (field, error) {
 	}
 	return field{"value", describe(m)}, nil
 }
-
-// message prints a message of format v0 or v1. One that is compressed holds others, which stay packed here.
-func (d *dumper) message(b logstore.SegmentBatch, bytes []byte) {
-	m, err := logstore.ParseLegacyMessage(bytes)
-	if err != nil {
-		d.problem(b.Position, err)
-		return
-	}
-	codec := record.Codec(m.Attributes & 7)
-	fields := []field{{"offset", m.Offset}, {"timestamp", millis(m.Timestamp)}}
-	if codec != record.None {
-		d.line(2, "messages", append(fields, field{"codec", codec.String()}, field{"packedBytes", len(m.Value)})...)
-		return
-	}
-	d.line(2, "record", append(fields, field{"key", m.Key}, field{"value", m.Value})...)
-}
