@@ -29,7 +29,7 @@
 //	recovery_show.go           PlanOf: what a start would do
 //	index_prefix.go            what of an index is taken over
 //	index.go repair.go txn_repair.go   offset and time index, and making them and the transaction index again
-//	txn_index.go transactions.go producer_state.go producer_snapshot.go   producers and transactions
+//	txn_index.go txn_verify.go transactions.go producer_state.go producer_snapshot.go   producers and transactions
 //	leader_epochs.go checkpoints.go meta_properties.go names.go atomic_file.go   small files
 //	scanner.go handle.go timers.go   walking over batches, open files, things to do later
 //	views.go                   what tools may read of the files (package dump)
