@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -83,6 +84,41 @@ func BenchmarkReadSequential(b *testing.B) {
 			offset = 0
 		}
 		slice.Release()
+	}
+}
+
+// BenchmarkReadFirst reads what nobody has looked at: it is verified on the way. Its pair is BenchmarkReadAgain.
+func BenchmarkReadFirst(b *testing.B) { benchReadAll(b, true) }
+func BenchmarkReadAgain(b *testing.B) { benchReadAll(b, false) }
+
+func benchReadAll(b *testing.B, first bool) {
+	for _, bytes := range []int{100, 1 << 10, 16 << 10, 512 << 10} {
+		b.Run(fmt.Sprintf("batches of %d", bytes), func(b *testing.B) {
+			s := open(b, vfs.OS(), b.TempDir())
+			defer s.Close()
+			c := DefaultLogConfig()
+			c.PageCache = true
+			l := create(b, s, c)
+			data := batch(1, 1, bytes)
+			for range (32 << 20) / len(data) {
+				add(b, l, data)
+			}
+			b.SetBytes(l.Size())
+			b.ReportAllocs()
+			for b.Loop() {
+				if first {
+					l.active().verified = verified{}
+				}
+				for offset := int64(0); offset < l.End(); {
+					slice, err := l.Read(offset, 1<<20, math.MaxInt64, true)
+					if err != nil {
+						b.Fatal(err)
+					}
+					offset = slice.NextOffset
+					slice.Release()
+				}
+			}
+		})
 	}
 }
 

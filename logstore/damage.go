@@ -133,6 +133,8 @@ func (l *Log) storageError(err error) error {
 		return err
 	case errors.As(err, &d):
 		return &corruptAnswer{protocol.Errorf(protocol.CorruptMessage, "%s: %v", l.tp, err), d}
+	case isDamage(err):
+		return protocol.Errorf(protocol.CorruptMessage, "%s: %v", l.tp, err)
 	}
 	l.store.suspect(err)
 	return protocol.Errorf(protocol.KafkaStorageError, "%s: %v", l.tp, err)

@@ -213,7 +213,7 @@ func (s *scanner) checkCRC(h *header) error {
 	return nil
 }
 
-// readBatch reads a whole batch of format v2 into buf, which grows if need be.
+// readBatch reads a whole batch of format v2 into buf, which grows if need be, and checks its checksum.
 func readBatch(file io.ReaderAt, h header, buf []byte) (record.Batch, error) {
 	if int64(cap(buf)) < h.size {
 		buf = make([]byte, h.size)
@@ -223,5 +223,8 @@ func readBatch(file io.ReaderAt, h header, buf []byte) (record.Batch, error) {
 		return nil, err
 	}
 	batch, _, err := record.Next(buf)
+	if err == nil {
+		err = batch.CheckCRC()
+	}
 	return batch, err
 }
