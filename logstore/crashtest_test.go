@@ -82,6 +82,9 @@ func newWorld(seed uint64) *world {
 	}
 	w.clockMs.Store(1_700_000_000_000)
 	w.useFS(vfs.NewMem(w.now))
+	if seed%4 == 3 {
+		w.mem.ExposeStale()
+	}
 	for i := range int32(2) {
 		c := logstore.DefaultLogConfig()
 		c.SegmentBytes = pick[int64](w.rand, 400, 1500, 1<<20)

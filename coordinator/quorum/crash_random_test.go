@@ -61,7 +61,11 @@ type life struct {
 
 func newLife(seed uint64) *life {
 	l := &life{rand: rand.New(rand.NewPCG(seed, 1)), crashes: rand.New(rand.NewPCG(seed, 2)), states: []topicSizes{{}}}
-	l.on(newMem())
+	mem := newMem()
+	if seed%4 == 3 {
+		mem.ExposeStale()
+	}
+	l.on(mem)
 	return l
 }
 

@@ -23,6 +23,7 @@ type Mem struct {
 	now      func() time.Time
 	locked   map[string]bool
 	capacity int64 // in bytes; writes beyond fail with ENOSPC
+	stale    bool  // power cuts expose what the disk held before
 	pages    int64 // taken by the files that have a name
 	losses   int   // syncs that failed, of a file or of all
 }
@@ -41,6 +42,14 @@ func (m *Mem) SetCapacity(bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.capacity = bytes
+}
+
+// ExposeStale has power cuts leave garbage where a file grew and its new pages were not written, as file systems do that
+// write names and sizes before data (ext4 with data=writeback).
+func (m *Mem) ExposeStale() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stale = true
 }
 
 // memNode is a file or a directory. It lives as long as a name, an open file or a change not yet durable refers to it.

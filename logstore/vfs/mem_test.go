@@ -219,6 +219,42 @@ func TestMemCrashTearsFiles(t *testing.T) {
 	}
 }
 
+// What the disk held before shows only where a file grew and nothing was written; it never replaces what was synced.
+func TestMemCrashExposesStalePages(t *testing.T) {
+	m := NewMem(nil)
+	m.ExposeStale()
+	f := create(t, m, "a", strings.Repeat("o", pageBytes))
+	must(t, f.Sync())
+	must(t, m.SyncDir("/"))
+	f.WriteAt(bytes.Repeat([]byte("n"), 2*pageBytes), pageBytes)
+	r := rand.New(rand.NewPCG(7, 7))
+	met := map[string]int{}
+	for range 200 {
+		b := content(t, m.CrashClone(r, 50), "a")
+		if string(b[:pageBytes]) != strings.Repeat("o", pageBytes) {
+			t.Fatal("what was synced has changed")
+		}
+		for at := pageBytes; at < len(b); at += 512 {
+			switch block := b[at : at+512]; {
+			case bytes.Equal(block, bytes.Repeat([]byte("n"), 512)):
+				met["new"]++
+			case bytes.Equal(block, zeros[:512]):
+				met["zeros"]++
+			default:
+				met["garbage"]++
+			}
+		}
+	}
+	if met["new"] == 0 || met["zeros"] == 0 || met["garbage"] == 0 {
+		t.Errorf("met %v", met)
+	}
+	for range 20 {
+		if b := content(t, m.CrashClone(r, 0), "a"); len(b) != pageBytes {
+			t.Fatalf("%d bytes where nothing survives", len(b))
+		}
+	}
+}
+
 func TestMemCrashIsDeterministic(t *testing.T) {
 	m := NewMem(nil)
 	for i := range 20 {

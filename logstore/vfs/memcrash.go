@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -9,17 +10,17 @@ import (
 
 // CrashClone is the file system that a power cut at this moment would leave. What was synced is there. Of what was not,
 // each piece is there with a chance of percent: each block of a file (of 512 bytes, or of 4 KiB), its size, each name
-// created, removed or changed in a directory. A size may so outgrow the bytes, which then are zeros; they are never
-// garbage. 0 keeps nothing that was not synced; with 100 all was written in time, but for what a failed sync gave up.
+// created, removed or changed in a directory. A size may so outgrow the bytes, which then are zeros, or garbage after
+// ExposeStale. 0 keeps nothing that was not synced; with 100 all was written in time, but for what a failed sync gave up.
 // All that the clone holds is durable in it.
 //
 // The clone shares no state with its original, which goes on. The same r and the same history give the same clone.
 func (m *Mem) CrashClone(r *rand.Rand, percent int) *Mem {
 	m.mu.Lock() // for writing: pages become shared
 	defer m.mu.Unlock()
-	c := crash{rand: r, percent: percent}
+	c := crash{rand: r, percent: percent, stale: m.stale}
 	clone := NewMem(m.now)
-	clone.root, clone.capacity = c.dir(m.root), m.capacity
+	clone.root, clone.capacity, clone.stale = c.dir(m.root), m.capacity, m.stale
 	clone.pages = c.pages
 	return clone
 }
@@ -30,7 +31,7 @@ func (m *Mem) KillClone() *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clone := NewMem(m.now)
-	clone.root, clone.capacity, clone.pages = killed(m.root, map[*memNode]*memNode{}), m.capacity, m.pages
+	clone.root, clone.capacity, clone.pages, clone.stale = killed(m.root, map[*memNode]*memNode{}), m.capacity, m.pages, m.stale
 	return clone
 }
 
@@ -68,6 +69,7 @@ func killed(n *memNode, copies map[*memNode]*memNode) *memNode {
 type crash struct {
 	rand    *rand.Rand
 	percent int
+	stale   bool
 	pages   int64
 }
 
@@ -138,15 +140,19 @@ func (c *crash) page(p *memPage, block int) *[pageBytes]byte {
 	if !p.dirty {
 		return p.disk
 	}
+	disk := p.disk
+	if disk == nil && c.stale && c.rand.IntN(2) == 0 {
+		disk = c.garbage()
+	}
 	if block == pageBytes || c.percent <= 0 || c.percent >= 100 {
 		if c.survives() {
 			return p.seen
 		}
-		return p.disk
+		return disk
 	}
 	mixed := new([pageBytes]byte)
-	if p.disk != nil {
-		*mixed = *p.disk
+	if disk != nil {
+		*mixed = *disk
 	}
 	for at := 0; at < pageBytes; at += block {
 		if !c.survives() {
@@ -159,6 +165,15 @@ func (c *crash) page(p *memPage, block int) *[pageBytes]byte {
 		}
 	}
 	return mixed
+}
+
+// garbage is what another file may have left where a new page lies.
+func (c *crash) garbage() *[pageBytes]byte {
+	page := new([pageBytes]byte)
+	for at := 0; at < pageBytes; at += 8 {
+		binary.LittleEndian.PutUint64(page[at:], c.rand.Uint64())
+	}
+	return page
 }
 
 // cutPage is the page with zeros from a position on: what lies past a file's end never comes back when it grows.
