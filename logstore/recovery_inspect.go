@@ -86,6 +86,7 @@ func (s *Store) inspect(l *Log, known checkpoints) (f facts, err error) {
 		highWatermark: offsetOf(known.marks, l.tp),
 		cleaned:       offsetOf(known.cleaned, l.tp),
 		noPoints:      known.noPoints,
+		syncFailed:    syncFailure{fileFacts: fileFacts{is: isAbsent}},
 	}
 	// Who closed the directory would have said how far this log goes: it came here since, and proves nothing.
 	f.clean = s.clean && (known.noPoints || f.point >= 0)
@@ -103,7 +104,6 @@ func (s *Store) inspect(l *Log, known checkpoints) (f facts, err error) {
 		f.epochs, err = parseLeaderEpochs(data)
 		return err
 	})
-	f.syncFailed = readSyncFailure(s.fs, f.dir)
 	return f, l.inspectSegments(&f)
 }
 
@@ -125,7 +125,9 @@ func (s *Store) list(f *facts) error {
 		name := e.Name()
 		base, ext, isSegment := parseSegmentName(name)
 		switch {
-		case e.IsDir(), name == epochsName, name == partitionName, name == syncFailedName:
+		case e.IsDir(), name == epochsName, name == partitionName:
+		case name == syncFailedName:
+			f.syncFailed = readSyncFailure(s.fs, f.dir)
 		case isSegment && ext == logExt:
 			info, err := e.Info()
 			if err != nil {

@@ -67,3 +67,37 @@ u-1: offline: id-newer offsets [0, 0) segments=0 recoveryPoint=-1 cutBytes=0 rea
 }
 
 var _ vfs.FS = readOnly{}
+
+// TestRecoveryReadsLittle: after a kill, what lies below the recovery point is not read but for the segments' ends.
+func TestRecoveryReadsLittle(t *testing.T) {
+	mem := vfs.NewMem(nil)
+	s := open(t, mem, "data")
+	c := DefaultLogConfig()
+	c.SegmentBytes = 256 << 10
+	l := create(t, s, c)
+	for i := range 400 {
+		add(t, l, batch(int64(i), 4, 2000))
+	}
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.checkpoints.write([]*Log{l}), l.shortenReplay()); err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, batch(500, 4, 2000))
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	left := mem.KillClone()
+	closeStore(t, s)
+	p, err := PlanOf("data", Options{FS: left, NodeID: 1})
+	if err != nil || p.Logs[0].Row != "whole" || p.Logs[0].End != 401*4 {
+		t.Fatalf("%s, %v", p, err)
+	}
+	total := l.Size()
+	if read := p.Logs[0].ReadBytes; read > total/10 {
+		t.Errorf("%d bytes are read of %d", read, total)
+	} else {
+		t.Logf("%d bytes are read of %d", read, total)
+	}
+}

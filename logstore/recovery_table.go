@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 )
 
@@ -75,12 +74,21 @@ func (t *table) find(values ...string) *row {
 }
 
 func (r *row) fits(values []string) bool {
-	for i, want := range r.when {
-		if want != either && want != values[i] && !slices.Contains(strings.Split(want, "|"), values[i]) {
+	for i, when := range r.when {
+		if when != either && when != values[i] && !isOneOf(values[i], when) {
 			return false
 		}
 	}
 	return true
+}
+
+func isOneOf(value, when string) bool {
+	for one := range strings.SplitSeq(when, "|") {
+		if one == value {
+			return true
+		}
+	}
+	return false
 }
 
 // Values of a fact that many kinds share: what a small file holds.
