@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/ottla/ottla/logstore/mutant"
 )
 
 // What recovery does with a file is a table for each kind of file: facts, which are small enumerations, and rows. Every
@@ -128,7 +130,7 @@ const maxVersion = 100
 
 // versionError says that a file is not of the version known: of a newer one, or of none.
 func versionError(version, known int64) error {
-	if version > known && version <= maxVersion {
+	if version > known && version <= maxVersion && !mutant.Is(mutant.NewerIsDamage) {
 		return fmt.Errorf("version %d, of which only %d is known: it %w", version, known, errNewerVersion)
 	}
 	return fmt.Errorf("version %d, of which only %d is known", version, known)

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ottla/ottla/logstore/mutant"
 	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/protocol"
 )
@@ -169,7 +170,7 @@ func (s *Store) each() []*Log {
 // lostError says that a log had records and its directory is not there. naming is held.
 func (s *Store) lostError(tp TopicPartition) error {
 	point, lost := s.lost[tp]
-	if !lost {
+	if !lost || mutant.Is(mutant.BelieveEmptiness) {
 		return nil
 	}
 	return fmt.Errorf("lost-log: %s is missing, and %s says that it was durable up to offset %d: restore it from a replica or a backup; or, to have it begin again empty, stop the broker and take the log's line out of that file",

@@ -44,6 +44,10 @@ const (
 	SkipSyncFailedMark Name = "skip-sync-failed-mark"
 	// IgnoreSyncFailed believes the page cache after a sync has failed.
 	IgnoreSyncFailed Name = "ignore-sync-failed"
+	// BelieveEmptiness makes a log again whose directory is gone.
+	BelieveEmptiness Name = "believe-emptiness"
+	// NewerIsDamage takes a newer version of a file for a damaged one.
+	NewerIsDamage Name = "newer-is-damage"
 	// CutPromised cuts off damage below the recovery point, too.
 	CutPromised Name = "cut-promised"
 )
@@ -77,4 +81,6 @@ var All = []Mutant{
 	{SkipSyncFailedMark, "a start believes in pages that the kernel only calls written", "logstore", "TestFailedSyncIsRemembered"},
 	{IgnoreSyncFailed, "records are shown after a failed sync that a power cut takes back", "logstore", "TestFailedSync"},
 	{CutPromised, "records that were acknowledged are cut off without a word", "logstore", "TestDamageBelowRecoveryPoint"},
+	{BelieveEmptiness, "a log whose files were lost begins again at offset 0", "logstore", "TestLostDirectory"},
+	{NewerIsDamage, "what newer software wrote is thrown away", "logstore", "TestNewerVersions"},
 }
