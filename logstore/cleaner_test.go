@@ -336,7 +336,7 @@ func TestCompactionMeetsEverythingElse(t *testing.T) {
 		}
 		return errors.Join(err, s.Delete(o.tp))
 	})
-	for range 25 {
+	for range 10 {
 		<-rounds
 	}
 	close(done)

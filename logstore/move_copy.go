@@ -206,6 +206,7 @@ func (v *move) copySegment(s *segment, size int64, sealed, paced bool) error {
 		v.bytes.Add(size - c.bytes)
 		c.bytes = size
 	}
+	v.copied[s.base] = c // if the segment goes meanwhile, so must the copy
 	if sealed {
 		if err := v.copyBeside(s); err != nil {
 			return err
@@ -290,6 +291,9 @@ func (v *move) copyBeside(s *segment) error {
 		if err != nil {
 			return err
 		}
+	}
+	if l.isReplaced(s) {
+		return errGone // by compaction: the files may be those of another segment
 	}
 	return nil
 }

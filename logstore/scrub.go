@@ -169,7 +169,7 @@ func (l *Log) scrubFrom(from int64) *scrubPlace {
 func (p *scrubPlace) isCurrent() bool {
 	p.log.mu.Lock()
 	defer p.log.mu.Unlock()
-	return p.log.cuts == p.cuts && slices.Contains(p.log.segments, p.seg) && p.log.Err() == nil
+	return p.log.cuts == p.cuts && slices.Contains(p.log.segments, p.seg) && !p.seg.replacing && p.log.Err() == nil
 }
 
 // examine goes on in the place for about so many bytes, and leaves it at its end.
@@ -189,7 +189,7 @@ func (r *scrubRound) examine(bytes int64) (read int64) {
 	case p.badIndex && p.isCurrent():
 		p.log.repairIndexes(p.seg, "the scrub found an entry that is wrong")
 	}
-	if p.examiner.damaged {
+	if p.examiner.damaged && p.isCurrent() {
 		r.done.Damages++
 	}
 	r.place = nil
