@@ -57,6 +57,41 @@ func TestTheCheckSees(t *testing.T) {
 	}
 }
 
+// TestTrimmedAndCompacted: what retention and compaction may take is not missed, and the rest is.
+func TestTrimmedAndCompacted(t *testing.T) {
+	h := func() *History {
+		h := NewHistory(Work{Trimmed: "trimmed", Keyed: "keyed"})
+		for n := range int64(2 * keys) {
+			h.ack(Record{Place{"trimmed", 0, n}, 0, n})
+			h.ack(Record{Place{"keyed", 0, n}, 0, n})
+		}
+		return h
+	}
+	logs := func() Logs {
+		l := Logs{}
+		for n := range int64(2 * keys) {
+			if n > 20 && n != 30 { // read up to 29, when the start went past it
+				l[Partition{"trimmed", 0}] = append(l[Partition{"trimmed", 0}], Record{Place{"trimmed", 0, n}, 0, n})
+			}
+			if n%3 == 0 || n >= keys {
+				l[Partition{"keyed", 0}] = append(l[Partition{"keyed", 0}], Record{Place{"keyed", 0, n}, 0, n})
+			}
+		}
+		return l
+	}
+	if broken := h().Check(logs()); len(broken) > 0 {
+		t.Errorf("nothing is wrong, but: %q", broken)
+	}
+	for _, topic := range []string{"trimmed", "keyed"} {
+		l := logs()
+		p := Partition{topic, 0}
+		l[p] = l[p][:len(l[p])-1]
+		if broken := h().Check(l); len(broken) == 0 {
+			t.Errorf("%s: the last record is missing, unseen", topic)
+		}
+	}
+}
+
 // TestTheWindowIsSeen: a lost end is counted, unless it was acknowledged too long ago.
 func TestTheWindowIsSeen(t *testing.T) {
 	short := func() Logs {
