@@ -130,7 +130,7 @@ func (b *Broker) openDirs() (err error) {
 		FS: b.fs, Now: b.now, NodeID: b.static.NodeID(), ClusterID: b.static.String(config.ClusterID), PageCache: b.static.PageCache(),
 		Events: events, RetentionCheckMs: b.static.Int64(config.LogRetentionCheckIntervalMs),
 		ProducerIDExpirationMs: b.static.Int64(config.ProducerIDExpirationMs), Space: spaceLimits(b.static), Scrub: scrubConfig(b.static), RetentionClock: b.retentionClock,
-		Cleaner: b.cleaner,
+		Cleaner: b.cleaner, MaxOpenSegments: openSegmentsMax(len(b.static.DataDirs())),
 	})
 	if err == nil {
 		b.dirs.MoveThreads(b.static.Int(config.NumReplicaAlterLogDirsThreads))

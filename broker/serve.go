@@ -101,7 +101,8 @@ func (b *Broker) limits() limits {
 func connectionLimitsOf(c *config.Broker) connectionLimits {
 	total := c.Int(config.MaxConnections)
 	if descriptors := descriptorMax(); descriptors > 0 {
-		total = min(total, descriptors-min(descriptors/2, filesKept))
+		_, sockets := splitDescriptors(descriptors)
+		total = min(total, sockets)
 	}
 	l := connectionLimits{Total: total, PerIP: c.Int(config.MaxConnectionsPerIP), PerIPOf: map[string]int{}}
 	overrides, _ := c.ConnectionsPerIPOverrides() // config has checked it
@@ -112,9 +113,6 @@ func connectionLimitsOf(c *config.Broker) connectionLimits {
 	}
 	return l
 }
-
-// filesKept is how many descriptors connections leave to files.
-const filesKept = 4096 + 256
 
 // resolve is the addresses of a host named in max.connections.per.ip.overrides, none where it cannot be found.
 func resolve(host string) []string {

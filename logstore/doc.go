@@ -31,7 +31,7 @@
 //	index.go repair.go txn_repair.go   offset and time index, and making them and the transaction index again
 //	txn_index.go txn_verify.go transactions.go producer_state.go producer_snapshot.go   producers and transactions
 //	leader_epochs.go checkpoints.go meta_properties.go names.go atomic_file.go   small files
-//	scanner.go handle.go timers.go   walking over batches, open files, things to do later
+//	scanner.go handle.go patient_fs.go timers.go   walking over batches, open files, things to do later
 //	views.go                   what tools may read of the files (package dump)
 //
 // # What is durable when
@@ -99,8 +99,8 @@
 //	                        together; awaited by Close
 //	moves.work              while partitions are moved, at most one for each directory; awaited by Dirs.Close
 //	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, removal of
-//	                        deleted files, retention, a look at a disk that is filling up, a step of the scrub; awaited
-//	                        by Close
+//	                        deleted files, retention, files that are idle, a look at a disk that is filling up, a step of
+//	                        the scrub; awaited by Close
 //	Cleaner.work            while compacted logs are due, at most log.cleaner.threads of all stores; awaited by
 //	                        Cleaner.Close, and log by log by Store.Close. Between two looks there is a timer, as long as
 //	                        a compacted log has a sealed segment that is dirty

@@ -3,7 +3,10 @@ package logstore
 import (
 	"errors"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/ottla/ottla/logstore/vfs"
 )
@@ -28,31 +31,40 @@ type handle struct {
 // errGone is the answer to someone who comes for a segment that was deleted meanwhile.
 var errGone = errors.New("segment was deleted")
 
-// acquire opens the file if it is closed. Every acquire has its release.
-func (h *handle) acquire() (vfs.File, error) {
+// errCrowded is the answer to someone who would have to wait until fewer files are in use, and does not.
+var errCrowded = errors.New("too many segments are in use")
+
+// acquire opens the file if it is closed. Every acquire has its release. While as many files are in use as may be open,
+// it waits, but not for long.
+func (h *handle) acquire() (vfs.File, error) { return h.open(handlePatience) }
+
+// acquireNow is acquire that does not wait.
+func (h *handle) acquireNow() (vfs.File, error) { return h.open(0) }
+
+func (h *handle) open(patience time.Duration) (vfs.File, error) {
 	h.mu.Lock()
-	if h.gone {
+	if h.file == nil && !h.gone {
 		h.mu.Unlock()
+		if !h.pool.makeRoom(patience) && patience == 0 {
+			return nil, errCrowded
+		}
+		h.mu.Lock()
+	}
+	defer h.mu.Unlock()
+	if h.gone {
 		return nil, errGone
 	}
-	excess := 0
 	if h.file == nil {
 		file, err := h.pool.fs.OpenFile(h.path, os.O_RDWR, 0)
 		if err != nil {
-			h.mu.Unlock()
 			return nil, err
 		}
 		h.file = file
-		excess = h.pool.insert(h)
+		h.pool.insert(h)
 	}
 	h.refs++
 	h.idle = false
-	file := h.file
-	h.mu.Unlock()
-	if excess > 0 {
-		h.pool.shrink()
-	}
-	return file, nil
+	return h.file, nil
 }
 
 func (h *handle) release() {
@@ -61,7 +73,11 @@ func (h *handle) release() {
 	if h.refs < 0 {
 		panic("logstore: a segment file was released twice")
 	}
-	h.unlockAndClose(h.refs == 0 && h.gone)
+	unused := h.refs == 0
+	h.unlockAndClose(unused && h.gone)
+	if unused {
+		h.pool.released()
+	}
 }
 
 // drop ends the handle: no one acquires it any more.
@@ -102,23 +118,45 @@ func (h *handle) unlockAndClose(yes bool) {
 	}
 }
 
-// handlePool bounds how many unused segment files stay open. Files in use are open in any number.
-type handlePool struct {
-	fs  vfs.FS
-	max int
-
-	mu   sync.Mutex
-	open []*handle
-	hand int // where the next search for an idle file begins
+// letGo closes the file if nobody uses it.
+func (h *handle) letGo() {
+	h.mu.Lock()
+	h.unlockAndClose(h.refs == 0)
 }
 
-// insert adds an opened handle and says by how many there are too many.
-func (p *handlePool) insert(h *handle) (excess int) {
+// handlePool bounds how many segment files are open, and closes those that nobody has used for a while.
+type handlePool struct {
+	fs     vfs.FS
+	max    int
+	timers *timers
+
+	mu    sync.Mutex
+	open  []*handle
+	hand  int           // where the next search for an idle file begins
+	armed bool          // a timer will sweep
+	freed chan struct{} // closed when a file is let go while somebody waits for that; nil while nobody does
+
+	waited atomic.Bool // freed may be there
+}
+
+const (
+	// handleIdle is how often idle files are looked for: they close after once to twice that.
+	handleIdle = 20 * time.Second
+	// handlePatience bounds how long a file waits to be opened while all that may be open are in use. It is opened then:
+	// readers that are slow must not keep a partition from being written to.
+	handlePatience = time.Second
+)
+
+// insert adds an opened handle.
+func (p *handlePool) insert(h *handle) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h.inPool = len(p.open)
 	p.open = append(p.open, h)
-	return len(p.open) - p.max
+	if !p.armed {
+		p.armed = true
+		p.timers.after(handleIdle, p.sweep)
+	}
 }
 
 func (p *handlePool) remove(h *handle) {
@@ -129,29 +167,109 @@ func (p *handlePool) remove(h *handle) {
 	p.open[h.inPool].inPool = h.inPool
 	p.open[last] = nil
 	p.open = p.open[:last]
+	p.wake()
 }
 
-// shrink passes by the open files, at most twice each: once to mark those that are idle, once to find them still so.
-func (p *handlePool) shrink() {
+// wake tells who waits for room that there may be some. mu is held.
+func (p *handlePool) wake() {
+	if p.freed != nil {
+		close(p.freed)
+		p.freed = nil
+		p.waited.Store(false)
+	}
+}
+
+// released is called when a file has no user any more.
+func (p *handlePool) released() {
+	if !p.waited.Load() {
+		return
+	}
+	p.mu.Lock()
+	p.wake()
+	p.mu.Unlock()
+}
+
+// makeRoom returns when one more file may be opened, or false when patience has run out.
+func (p *handlePool) makeRoom(patience time.Duration) bool {
+	var out *time.Timer
+	for {
+		p.mu.Lock()
+		full := len(p.open) >= p.max
+		if full && p.freed == nil {
+			p.freed = make(chan struct{})
+			p.waited.Store(true)
+		}
+		freed := p.freed
+		p.mu.Unlock()
+		if !full || p.shrink() {
+			return true
+		}
+		if patience == 0 {
+			return false
+		}
+		if out == nil {
+			out = time.NewTimer(patience)
+			defer out.Stop()
+		}
+		select {
+		case <-freed:
+		case <-out.C:
+			return false
+		}
+	}
+}
+
+// shrink passes by the open files, at most twice each: once to mark those that are idle, once to find one still so, which
+// it closes.
+func (p *handlePool) shrink() (closed bool) {
 	for tries := 2 * p.max; tries > 0; tries-- {
 		h := p.candidate()
 		if h == nil {
-			return
+			return true
 		}
 		h.mu.Lock()
-		wasIdle := h.idle
+		closing := h.idle && h.refs == 0
 		h.idle = true
-		h.unlockAndClose(wasIdle && h.refs == 0)
+		h.unlockAndClose(closing)
 	}
+	return false
 }
 
 // candidate is the next file to look at, nil if few enough are open.
 func (p *handlePool) candidate() *handle {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.open) <= p.max {
+	if len(p.open) < p.max {
 		return nil
 	}
 	p.hand = (p.hand + 1) % len(p.open)
 	return p.open[p.hand]
+}
+
+// sweep closes the files that nobody has used since the last one. It comes again while files are open.
+func (p *handlePool) sweep() {
+	for _, h := range p.all() {
+		h.mu.Lock()
+		closing := h.idle && h.refs == 0
+		h.idle = h.refs == 0
+		h.unlockAndClose(closing)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.armed = len(p.open) > 0; p.armed {
+		p.timers.after(handleIdle, p.sweep)
+	}
+}
+
+// closeIdle closes every file that nobody uses.
+func (p *handlePool) closeIdle() {
+	for _, h := range p.all() {
+		h.letGo()
+	}
+}
+
+func (p *handlePool) all() []*handle {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.open)
 }

@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -259,7 +260,25 @@ func (l *Log) fall(err error) bool {
 	}
 	l.refuseWaiters(err)
 	l.tellFlushed(l.flushed.Load(), err)
+	l.letGo()
 	return true
+}
+
+// letGo lets go of the files of a log that is offline, but for those that readers still have.
+func (l *Log) letGo() {
+	l.mu.Lock()
+	unsynced, segments := l.unsynced, slices.Clone(l.segments)
+	for _, s := range unsynced {
+		s.dirty = false
+	}
+	l.unsynced = nil
+	l.mu.Unlock()
+	for _, s := range unsynced {
+		s.handle.release()
+	}
+	for _, s := range segments {
+		s.handle.letGo()
+	}
 }
 
 func (l *Log) refuseWaiters(err error) {

@@ -27,7 +27,7 @@ func (s *Slice) Release() {
 
 // Read returns the batches from the one that contains offset, whole, up to maxBytes, with all their records below upTo
 // and below Flushed. With minOne the first is returned even if it is larger than maxBytes. At upTo, and where no batch
-// fits, the slice is empty. One call reads from one segment: there may be more right after NextOffset.
+// fits, the slice is empty; without minOne also while too many files are in use. One call reads from one segment: there may be more right after NextOffset.
 //
 // Batches that nobody has looked at since the start are verified first. The slice ends before one that is damaged; where
 // it would begin with one, that is the error.
@@ -95,10 +95,17 @@ func (l *Log) read(offset int64, maxBytes int, upTo int64, minOne bool) (Slice, 
 
 // readSpan reads from one segment. io.EOF: it has nothing from offset on.
 func (l *Log) readSpan(v span, offset int64, maxBytes int, upTo int64, minOne bool) (Slice, error) {
-	file, err := v.seg.handle.acquire()
+	acquire := v.seg.handle.acquire
+	if !minOne {
+		acquire = v.seg.handle.acquireNow // the caller has others' batches, and their files: it may not wait for itself
+	}
+	file, err := acquire()
 	if err != nil {
-		if errors.Is(err, errGone) {
+		switch {
+		case errors.Is(err, errGone):
 			return Slice{}, errMoved
+		case errors.Is(err, errCrowded):
+			return Slice{}, nil
 		}
 		return Slice{}, l.storageError(err)
 	}

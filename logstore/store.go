@@ -29,7 +29,7 @@ type Options struct {
 
 	RetentionCheckMs       int64 // log.retention.check.interval.ms; 0: only who calls ApplyRetention
 	ProducerIDExpirationMs int64 // producer.id.expiration.ms (86400000)
-	MaxOpenSegments        int   // segment files kept open while nobody uses them (4096)
+	MaxOpenSegments        int   // segment files open at once (4096)
 	MaxParallelSyncs       int   // 16
 	MinSyncedTogether      int   // so many logs that wait are synced by one sync of the file system (16); negative: never
 	Space                  SpaceLimits
@@ -94,7 +94,8 @@ func newStore(dir string, o Options) *Store {
 	}
 	s.SetProducerIDExpiration(o.ProducerIDExpirationMs)
 	s.config.PageCache = o.PageCache
-	s.handles.fs, s.handles.max = s.fs, o.MaxOpenSegments
+	s.fs = patientFS{s.fs, s.handles.closeIdle}
+	s.handles.fs, s.handles.max, s.handles.timers = s.fs, o.MaxOpenSegments, &s.timers
 	if s.handles.max <= 0 {
 		s.handles.max = 4096
 	}

@@ -85,6 +85,7 @@ func (l *Log) syncDirty() {
 	began := l.store.now()
 	job, ok := l.takeSyncJob()
 	if !ok {
+		l.letGo()
 		l.store.flusher.synced(l)
 		return
 	}
@@ -103,6 +104,7 @@ func (s *Store) syncTogether(logs []*Log) {
 	err := s.flusher.syncVolume(len(logs))
 	for i, l := range logs {
 		if !taken[i] {
+			l.letGo()
 			s.flusher.synced(l)
 			continue
 		}
@@ -139,6 +141,9 @@ func (l *Log) endSyncJob(job syncJob, began time.Time, what string, err error) {
 	}
 	for _, s := range job.segments {
 		s.handle.release()
+	}
+	if err != nil {
+		l.letGo()
 	}
 	var waiters []flushWaiter
 	moved := false

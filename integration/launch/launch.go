@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +33,8 @@ type Options struct {
 	DataDir string
 	// Binary is another build of ottla than the one under test.
 	Binary string
+	// Descriptors is how many files and sockets the broker may have open (ulimit -n); 0 leaves it as it is. Ours only.
+	Descriptors int
 }
 
 // Broker is one broker process, or the place of one between Kill and Restart. Its address and data stay the same.
@@ -173,6 +176,9 @@ func (b *Broker) prepareOttla(o Options) error {
 	b.argv = append(b.argv, "--listen", b.Bootstrap, "--http", b.HTTP)
 	for _, k := range sortedKeys(o.Set) {
 		b.argv = append(b.argv, "--set", k+"="+o.Set[k])
+	}
+	if o.Descriptors > 0 {
+		b.argv = append([]string{"sh", "-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(o.Descriptors)}, b.argv...)
 	}
 	return nil
 }
