@@ -218,9 +218,6 @@ func TestKafkasMetadataThatIsRefused(t *testing.T) {
 	log := func(k *kafkaLog) map[string]string {
 		return map[string]string{"00000000000000000000.log": string(k.bytes)}
 	}
-	flipped := new(kafkaLog).leader().batch(topicOf("t", 1, 1)...)
-	second := append([]byte(nil), flipped.bytes...)
-	second = append(second, new(kafkaLog).batch(topicOf("u", 2, 1)...).bytes...) // at offset 0 again
 	hole := new(kafkaLog).leader()
 	hole.next = 9
 	with := func(files map[string]string, name, content string) map[string]string {

@@ -113,7 +113,9 @@ func writeCodecs(t *testing.T, b *launch.Broker) {
 }
 
 // at is a time so many seconds after one.
-func at(seconds int) time.Time { return time.UnixMilli(1_790_000_000_000).Add(time.Duration(seconds) * time.Second) }
+func at(seconds int) time.Time {
+	return time.UnixMilli(1_790_000_000_000).Add(time.Duration(seconds) * time.Second)
+}
 
 // writeTransactions commits two of three and aborts the third, from two producers.
 func writeTransactions(t *testing.T, b *launch.Broker) {

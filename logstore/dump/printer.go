@@ -25,7 +25,7 @@ type millis int64
 // object is a value that is JSON already.
 type object []byte
 
-// printer writes lines about one file after another.
+// printer writes lines about one file after another. Its writer keeps the first error for flush.
 type printer struct {
 	w     *bufio.Writer
 	json  bool
@@ -48,8 +48,7 @@ func (p *printer) head(kind string, fields ...field) {
 		p.object(kind, fields)
 		return
 	}
-	p.w.WriteString(p.file)
-	p.text(fields)
+	p.text(p.file, fields)
 }
 
 // line prints something that stands in the file; a deeper one belongs to the line before it.
@@ -58,9 +57,7 @@ func (p *printer) line(depth int, kind string, fields ...field) {
 		p.object(kind, fields)
 		return
 	}
-	p.w.WriteString(strings.Repeat("  ", depth))
-	p.w.WriteString(kind)
-	p.text(fields)
+	p.text(strings.Repeat("  ", depth)+kind, fields)
 }
 
 // problem prints what is wrong, and where; position is -1 where it is the whole file.
@@ -72,13 +69,13 @@ func (p *printer) problem(position int64, err error) {
 		return
 	}
 	if position < 0 {
-		fmt.Fprintf(p.w, "  WRONG: %s: %v\n", p.file, err)
+		_, _ = fmt.Fprintf(p.w, "  WRONG: %s: %v\n", p.file, err)
 		return
 	}
-	fmt.Fprintf(p.w, "  WRONG: %s: at byte %d: %v\n", p.file, position, err)
+	_, _ = fmt.Fprintf(p.w, "  WRONG: %s: at byte %d: %v\n", p.file, position, err)
 }
 
-func (p *printer) text(fields []field) {
+func (p *printer) text(line string, fields []field) {
 	for _, f := range fields {
 		value := textOf(f.value)
 		switch {
@@ -89,10 +86,9 @@ func (p *printer) text(fields []field) {
 		default:
 			value = f.name + "=" + value
 		}
-		p.w.WriteByte(' ')
-		p.w.WriteString(value)
+		line += " " + value
 	}
-	p.w.WriteByte('\n')
+	_, _ = p.w.WriteString(line + "\n")
 }
 
 func textOf(v any) string {
@@ -168,7 +164,7 @@ func (p *printer) object(kind string, fields []field) {
 		}
 		b = append(b, encoded...)
 	}
-	p.w.Write(append(b, "}\n"...))
+	_, _ = p.w.Write(append(b, "}\n"...))
 }
 
 func quoteJSON(s string) []byte {
