@@ -51,9 +51,10 @@ func must(t *testing.T, err error) {
 // partitions are the partitions of the tests' topics, with how to make them.
 var partitions = map[string]int32{"codecs": 2, "transactions": 1, "compacted": 1}
 
+// configs are the topics'. The records are old, and nobody may delete them for that while a test runs.
 var configs = map[string]map[string]*string{
-	"codecs":       {"index.interval.bytes": ptr("100")},
-	"transactions": {"index.interval.bytes": ptr("100")},
+	"codecs":       {"index.interval.bytes": ptr("100"), "retention.ms": ptr("-1")},
+	"transactions": {"index.interval.bytes": ptr("100"), "retention.ms": ptr("-1")},
 	// The records' timestamps are an hour apart, so that each batch has a segment of its own.
 	"compacted": {"cleanup.policy": ptr("compact"), "segment.ms": ptr("1000"), "min.cleanable.dirty.ratio": ptr("0.01")},
 }
