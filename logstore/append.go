@@ -159,6 +159,9 @@ func (l *Log) writeBatch(s *segment, file vfs.File, batch record.Batch, aborted 
 
 // unwrite cuts off what a write that failed has left.
 func (l *Log) unwrite(s *segment, file vfs.File, aborted bool) error {
+	if mutant.Is(mutant.LeaveHalfABatch) {
+		return nil
+	}
 	err := file.Truncate(s.size)
 	if aborted {
 		err = errors.Join(err, cutFile(l.store.fs, s.path(txnIndexExt), int64(s.txns)*abortedTxnBytes, false))

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/ottla/ottla/logstore/mutant"
 )
 
 // RetentionClock is the time that decides what is old: records that expired, producers to forget, committed offsets. It
@@ -147,7 +149,7 @@ func (g *clockGuard) advance(wall time.Time, up time.Duration) {
 
 // retentionNow is the time that the store goes by when it looks for what is old.
 func (s *Store) retentionNow() time.Time {
-	if s.retentionClock == nil {
+	if s.retentionClock == nil || mutant.Is(mutant.BelieveTheClock) {
 		return s.now()
 	}
 	return s.retentionClock.Now()

@@ -32,6 +32,10 @@ const (
 	SkipSnapshotCRC Name = "skip-snapshot-crc"
 	// IgnoreReserve lets clients append below the reserve of free space.
 	IgnoreReserve Name = "ignore-reserve"
+	// LeaveHalfABatch does not cut off what a write to a full disk has left.
+	LeaveHalfABatch Name = "leave-half-a-batch"
+	// BelieveTheClock holds ages against the wall clock, wherever it jumps.
+	BelieveTheClock Name = "believe-the-clock"
 	// SwapWithoutSync puts a compacted segment in the place of others before its bytes are durable.
 	SwapWithoutSync Name = "swap-without-sync"
 	// SwapBeforeNamed takes the old segments away before the name that says that the new one holds is durable.
@@ -76,6 +80,8 @@ var All = []Mutant{
 	{SkipTxnIndexSync, "aborted records are shown to read_committed consumers after a power cut", "logstore", "TestAbortedTransactionsAreDurable"},
 	{SkipSnapshotCRC, "a torn snapshot is believed", "logstore", "TestSnapshotRoundTripAndDamage"},
 	{IgnoreReserve, "clients fill the disk up", "logstore", "TestFullDiskAndBack"},
+	{LeaveHalfABatch, "a disk that was full leaves a log that does not read", "logstore", "TestFullDiskAtEveryWrite"},
+	{BelieveTheClock, "a clock set wrong deletes everything", "logstore", "TestJumpingClockDeletesNothing"},
 	{SkipFirstFetch, "batches are shown that nobody has looked at", "logstore", "TestFlipsAreFound"},
 	{IgnoreVolumeError, "a failed sync of the file system counts as a good one", "logstore", "TestFailedSyncTogether"},
 	{SkipSyncFailedMark, "a start believes in pages that the kernel only calls written", "logstore", "TestFailedSyncIsRemembered"},
