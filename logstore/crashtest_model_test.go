@@ -40,8 +40,9 @@ type promise struct {
 	forgotten int64
 	// restarting: the log was being given up; any batches of history are left, or none, and it starts anywhere.
 	restarting bool
-	// mayBeMissing: the partition was made and never flushed.
+	// mayBeMissing: the partition was made and never flushed. One of another topic id, deleted before, may be there.
 	mayBeMissing bool
+	topicID      [16]byte
 	// also is what crashChecks gave.
 	also []func(l *logstore.Log) error
 }
@@ -110,6 +111,9 @@ func (p promise) verify(l *logstore.Log) ([]sent, error) {
 		}
 		return nil, fmt.Errorf("the partition is gone")
 	}
+	if p.isOlder(l) {
+		return nil, nil
+	}
 	if err := l.Err(); err != nil {
 		return nil, fmt.Errorf("offline: %w", err)
 	}
@@ -144,6 +148,11 @@ func (p promise) verify(l *logstore.Log) ([]sent, error) {
 		}
 	}
 	return found, nil
+}
+
+// isOlder tells of a log that was deleted, durably or not, before the one that nothing is promised of yet.
+func (p promise) isOlder(l *logstore.Log) bool {
+	return p.mayBeMissing && l.TopicID() != p.topicID && l.TopicID() != [16]byte{}
 }
 
 // headless: nothing was promised, and of what is left the beginning is missing. What is known of producers then depends

@@ -30,6 +30,9 @@ func (c point) promised() (records int64) {
 // verify opens what a crash left, and holds it against the promises. Some are crashed again: while they recover, and
 // as soon as they have.
 func (c point) verify(r *rand.Rand) error {
+	if err := c.startFull(); err != nil {
+		return err
+	}
 	fs := errorfs.New(c.fs)
 	var again []*vfs.Mem
 	if r.IntN(4) == 0 {
@@ -89,7 +92,7 @@ func (c point) check(fs vfs.FS, r *rand.Rand, goOn bool) (opened *point, err err
 		if err != nil {
 			return nil, fmt.Errorf("partition %d: %w", i, err)
 		}
-		if l == nil {
+		if l == nil || p.isOlder(l) {
 			again.promises = append(again.promises, p)
 			continue
 		}

@@ -54,6 +54,10 @@ type partition struct {
 	epoch  int32
 	coord  int32
 
+	// incarnation goes into the topic id: the partition is deleted and made again. The one before it may be back after a
+	// power cut until something of this one is durable.
+	incarnation byte
+
 	log        *logstore.Log // nil while the store is opened
 	history    []sent        // appended to, or replaced
 	floor      int64         // flushed at least
@@ -146,6 +150,7 @@ func (w *world) promises() (out []promise) {
 			forgotten:    p.startMax,
 			restarting:   p.restarting,
 			mayBeMissing: !p.durable && p.flushed() == 0,
+			topicID:      p.topicID(),
 		}
 		for _, check := range crashChecks {
 			if f := check(w, p); f != nil {
@@ -186,7 +191,12 @@ func (w *world) open() error {
 	}
 	w.store = s
 	for _, p := range w.partitions {
-		l, err := s.Create(p.tp, [16]byte{1, byte(p.tp.Partition)}, p.config)
+		if old := s.Get(p.tp); old != nil && old.Err() == nil && old.TopicID() != p.topicID() && old.TopicID() != [16]byte{} {
+			if err := s.Stray(p.tp); err != nil { // as the broker does with what the metadata does not know
+				return err
+			}
+		}
+		l, err := s.Create(p.tp, p.topicID(), p.config)
 		if err != nil {
 			return err
 		}
@@ -194,6 +204,8 @@ func (w *world) open() error {
 	}
 	return nil
 }
+
+func (p *partition) topicID() [16]byte { return [16]byte{1, byte(p.tp.Partition), p.incarnation} }
 
 // settle takes over what the log says of itself when nothing is going on.
 func (w *world) settle() {

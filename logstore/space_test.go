@@ -149,6 +149,47 @@ func TestFullDiskAndBack(t *testing.T) {
 	}
 }
 
+// Where not a single page is left, others having filled the reserve too, deleting a topic still makes room.
+func TestDeleteMakesRoomOnADiskWithoutAnyLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := vfs.NewMem(nil)
+		s := open(t, mem, "data", func(o *Options) { o.Now, o.Space = time.Now, SpaceLimits{Min: 64 << 10} })
+		l, err := s.Create(TopicPartition{Topic: "kept"}, [16]byte{2}, DefaultLogConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		doomed := create(t, s, DefaultLogConfig())
+		for range 20 {
+			add(t, doomed, bigBatch(1))
+			add(t, l, batch(1, 1, 100))
+		}
+		if err := errors.Join(doomed.Flush(), l.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		doomed.SetHighWatermark(doomed.End())
+		time.Sleep(2 * time.Second) // checkpoints name it
+		total, free, _ := s.DiskUsage()
+		mem.SetCapacity(total - free)
+		s.space.measure()
+		if err := s.Delete(testTopic); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * watchEvery)
+		synctest.Wait()
+		if _, free, _ := s.DiskUsage(); free < 300<<10 {
+			t.Errorf("only %d bytes are free", free)
+		}
+		add(t, l, batch(1, 1, 100))
+		left := mem.KillClone()
+		closeStore(t, s)
+		s = open(t, left, "data")
+		if err := s.Get(TopicPartition{Topic: "kept"}).Err(); err != nil {
+			t.Error(err)
+		}
+		closeStore(t, s)
+	})
+}
+
 // With enough space nothing runs, and an append does not ask how much there is.
 func TestSpaceCostsNothingWhileThereIsEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -308,6 +308,14 @@ func (s *Store) SetAside(tp TopicPartition, name string) error {
 	return s.syncRoot()
 }
 
+func (s *Store) removeFilesIn(dir string) error {
+	entries, err := s.fs.ReadDir(dir)
+	for _, e := range entries {
+		err = errors.Join(err, removeFile(s.fs, join(dir, e.Name())))
+	}
+	return err
+}
+
 // takeAway renames a partition's directory and forgets the log. Nil if there is none.
 func (s *Store) takeAway(tp TopicPartition, suffix string) (l *Log, dir string, err error) {
 	return s.takeAwayTo(tp, setAside(tp, suffix))
@@ -353,7 +361,14 @@ func (s *Store) takeAwayTo(tp TopicPartition, name string) (l *Log, dir string, 
 }
 
 func (s *Store) removeDir(dir string) {
-	if err := s.checkpoints.forgetAll(); err != nil { // or the next start would miss it
+	err := s.checkpoints.forgetAll() // or the next start would miss it
+	if isShortage(err) {
+		// What is in the directory makes room for that; its name goes on telling that it was deleted.
+		if err = errors.Join(s.syncRoot(), s.removeFilesIn(dir)); err == nil {
+			err = s.checkpoints.forgetAll()
+		}
+	}
+	if err != nil {
 		s.failed("removing "+dir, err)
 		return
 	}
