@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,8 +110,9 @@ func (c *checkpointer) write(logs []*Log) error {
 			delete(c.points, l.tp)
 		}
 	}
+	logs, startsErr := c.startsFirst(logs)
 	points, err := c.settle(logs)
-	errs := []error{err}
+	errs := []error{startsErr, err}
 	for l, point := range points {
 		c.points[l.tp] = point
 	}
@@ -150,6 +152,19 @@ func (c *checkpointer) forgetAll() error {
 		return nil
 	}
 	return errors.Join(c.forgetGone(), c.store.syncRoot())
+}
+
+// startsFirst makes log starts durable that somebody could not: the leader epochs below one must not be gone before it
+// holds. It returns the logs that may be settled. writing is held.
+func (c *checkpointer) startsFirst(logs []*Log) (settled []*Log, err error) {
+	late := func(l *Log) bool { return l.Err() == nil && l.logStart.Load() > l.logStartWritten }
+	if !slices.ContainsFunc(logs, late) {
+		return logs, nil
+	}
+	if err = c.writeStarts(); err != nil {
+		logs = slices.DeleteFunc(slices.Clone(logs), late)
+	}
+	return logs, err
 }
 
 func (c *checkpointer) writePoints() error {

@@ -19,6 +19,7 @@ func (l *Log) apply(f facts, p plan) error {
 	l.nameless.Store(p.file(partitionName).row.do == doWithout)
 	l.newborn = !f.clean && f.point <= 0 // perhaps nothing of it was ever synced
 	l.logStart.Store(p.start)
+	l.logStartWritten = p.start // by a checkpoint, or by the first segment's name
 	l.end.Store(p.end)
 	if p.row.do == doRestart {
 		if err := l.applyRestart(f, p); err != nil {
