@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 
+	"github.com/ottla/ottla/logstore/mutant"
 	"github.com/ottla/ottla/logstore/vfs"
 )
 
@@ -17,7 +18,7 @@ const maxSmallFile = 256 << 20
 // is synced; the name counts after a SyncDir of its directory.
 func replaceFile(fs vfs.FS, name string, data []byte) error {
 	tmp := name + tmpExt
-	if err := writeFile(fs, tmp, data, true); err != nil {
+	if err := writeFile(fs, tmp, data, !mutant.Is(mutant.SkipCheckpointSync)); err != nil {
 		return err
 	}
 	return fs.Rename(tmp, name)

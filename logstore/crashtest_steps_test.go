@@ -62,7 +62,7 @@ func (w *world) step() error {
 		w.steps = append(w.steps, fmt.Sprintf("%s %d at %d", s.name, p.tp.Partition, p.end()))
 	})
 	if err := s.do(w, p); err != nil {
-		w.change(func() { p.refused = p.log.Err() != nil || p.restarting || p.log.End() != p.end() })
+		w.change(func() { p.refused = p.log == nil || p.log.Err() != nil || p.restarting || p.log.End() != p.end() })
 		return fmt.Errorf("%s: %w", w.steps[len(w.steps)-1], err)
 	}
 	if w.rand.IntN(2) == 0 {

@@ -54,6 +54,8 @@ const (
 	NewerIsDamage Name = "newer-is-damage"
 	// CutPromised cuts off damage below the recovery point, too.
 	CutPromised Name = "cut-promised"
+	// SkipCheckpointSync gives checkpoints their names before their content is durable.
+	SkipCheckpointSync Name = "skip-checkpoint-sync"
 )
 
 // Mutant says what is broken, and which test of which package must fail.
@@ -89,4 +91,5 @@ var All = []Mutant{
 	{CutPromised, "records that were acknowledged are cut off without a word", "logstore", "TestDamageBelowRecoveryPoint"},
 	{BelieveEmptiness, "a log whose files were lost begins again at offset 0", "logstore", "TestLostDirectory"},
 	{NewerIsDamage, "what newer software wrote is thrown away", "logstore", "TestNewerVersions"},
+	{SkipCheckpointSync, "after a power cut a checkpoint is empty, and what it said is not known", "logstore", "TestCrashAtEveryOperation"},
 }
