@@ -103,7 +103,8 @@ func (x *examination) root(f rootFacts) {
 		case file.row.do == doRefuse:
 			x.found(Finding{join(f.dir, file.name), -1, -1, f.refusal(file).Error(), "as it says: until then a start is refused", false})
 		case file.err != nil:
-			x.found(Finding{join(f.dir, file.name), -1, -1, file.err.Error(), "nothing: it is done without, and written again", !p.clean})
+			x.found(Finding{join(f.dir, file.name), -1, -1, file.err.Error(), "nothing: it is done without, and written again",
+				!p.clean || file.name == highWatermarkName}) // which a power cut may tear at any time
 		}
 	}
 }
