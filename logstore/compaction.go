@@ -52,7 +52,7 @@ func (l *Log) stopCompaction() {
 func (l *Log) endCompactions() {
 	l.stopCompaction()
 	l.compacting.Lock() // whoever has it is done
-	l.compacting.Unlock()
+	defer l.compacting.Unlock()
 }
 
 // assess finds out what compaction could do for the log.

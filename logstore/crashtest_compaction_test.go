@@ -236,7 +236,6 @@ type between struct {
 	before, after, committed []int64 // committed after the round
 	producers                []logstore.Producer
 	end                      int64
-	open                     map[int64]int64
 }
 
 func contains(all, some []int64) error {

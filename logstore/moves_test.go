@@ -28,16 +28,15 @@ type mover struct {
 	dirs   *Dirs
 	config LogConfig
 
-	mu      sync.Mutex // guards what the crash hook reads
-	sent    [][]byte   // batches as they lie in the log
-	ends    []int64
-	log     *Log
-	acked   int64
-	start   int64 // log start, at least
-	starts  int64 // ... and at most
-	step    string
-	moves   int
-	aborted int
+	mu     sync.Mutex // guards what the crash hook reads
+	sent   [][]byte   // batches as they lie in the log
+	ends   []int64
+	log    *Log
+	acked  int64
+	start  int64 // log start, at least
+	starts int64 // ... and at most
+	step   string
+	moves  int
 }
 
 var movingTopic = TopicPartition{"t", 0}

@@ -48,7 +48,6 @@ type timesWorld struct {
 	log     *Log
 	config  LogConfig
 	clockMs int64
-	key     int
 	holes   int // that compaction left in the log, as read
 	did     []string
 }
