@@ -38,11 +38,21 @@ func appendTo(path string, t Tally, found []Found) error {
 
 // MarkFixed says of what was found by a row with a seed how it was fixed.
 func MarkFixed(path string, row int, seed uint64, how string) error {
+	return mark(path, row, seed, func(b *Found) { b.Fixed = how })
+}
+
+// MarkStanding says of what was found by a row with a seed why it is not fixed.
+func MarkStanding(path string, row int, seed uint64, why string) error {
+	return mark(path, row, seed, func(b *Found) { b.Stands = why })
+}
+
+func mark(path string, row int, seed uint64, note func(*Found)) error {
 	return update(path, func(f *File) error {
 		known := false
 		for i := range f.Found {
 			if b := &f.Found[i]; b.Row == row && b.Seed == seed {
-				b.Fixed, known = how, true
+				known = true
+				note(b)
 			}
 		}
 		if !known {
@@ -125,10 +135,18 @@ func (f *File) Table() string {
 	if len(f.Found) > 0 {
 		out.WriteString("\n## Bugs that runs have found\n\n| Row | Seed | Commit | What | Fixed |\n| ---: | ---: | --- | --- | --- |\n")
 		for _, b := range f.Found {
-			fmt.Fprintf(&out, "| %d | %d | %s | %s | %s |\n", b.Row, b.Seed, b.Commit, cell(b.What), cell(b.Fixed))
+			fmt.Fprintf(&out, "| %d | %d | %s | %s | %s |\n", b.Row, b.Seed, b.Commit, cell(b.What), cell(b.Fixed+b.standing()))
 		}
 	}
 	return out.String()
+}
+
+// standing says that it is not fixed.
+func (b Found) standing() string {
+	if b.Fixed != "" || b.Stands == "" {
+		return ""
+	}
+	return "NOT FIXED: " + b.Stands
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
