@@ -3,7 +3,7 @@ package logstore
 import "time"
 
 // syncChoice decides whether logs that wait are synced together, by one sync of the whole file system, or each by
-// itself. Together is cheaper by far when they are many (docs/adr/0003-group-commit.md), but takes along what strangers
+// itself. Together is cheaper by far when they are many (docs/adr/group-commit.md), but takes along what strangers
 // have written: so it is left alone while there is much of that, and while it is found to take longer.
 type syncChoice struct {
 	min int // fewer logs are synced each by itself; 0: all are
