@@ -1,10 +1,13 @@
 package logstore
 
 import (
+	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/logstore/vfs/errorfs"
 )
 
 // A reader that was let in right before its partition was deleted hears so. It must not look for the segments for ever.
@@ -112,5 +115,52 @@ func TestDeletedUnderASync(t *testing.T) {
 	closeStore(t, s)
 	if len(failed) > 0 {
 		t.Errorf("%d taken for failures, the first: %v", len(failed), <-failed)
+	}
+}
+
+// A partition that was deleted stays so in a power cut, and many cost no more syncs than one.
+func TestDeletedPartitionsStayDeleted(t *testing.T) {
+	for name, takeAway := range map[string]func(*Store, TopicPartition) error{"delete": (*Store).Delete, "stray": (*Store).Stray} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				mem := vfs.NewMem(nil)
+				fs, rootSyncs := errorfs.New(mem), 0
+				fs.OnOp(func(op errorfs.Op) {
+					if op.Kind == errorfs.SyncDir && op.Name == "data" {
+						rootSyncs++
+					}
+				})
+				s := open(t, fs, "data")
+				const partitions = 100
+				for i := range int32(partitions) {
+					l, err := s.Create(TopicPartition{"t", i}, [16]byte{1}, DefaultLogConfig())
+					if err != nil {
+						t.Fatal(err)
+					}
+					add(t, l, batch(1, 1, 10))
+					if err := l.Flush(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(3 * time.Second) // checkpoints
+				rootSyncs = 0
+				for i := range int32(partitions) {
+					if err := takeAway(s, TopicPartition{"t", i}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(maxRenamingDelay)
+				synctest.Wait()
+				if rootSyncs != 1 {
+					t.Errorf("%d partitions that went cost %d syncs of the data directory", partitions, rootSyncs)
+				}
+				after := open(t, mem.CrashClone(rand.New(rand.NewPCG(1, 1)), 0), "data")
+				for _, l := range after.All() {
+					t.Errorf("%s is back", l.tp)
+				}
+				closeStore(t, after)
+				closeStore(t, s)
+			})
+		})
 	}
 }

@@ -59,6 +59,8 @@ type Store struct {
 	lock    io.Closer
 	health
 	closed atomic.Bool
+	// renaming: a timer will sync the data directory's names.
+	renaming atomic.Bool
 
 	minTogether int
 	handles     handlePool
@@ -283,6 +285,7 @@ func (s *Store) Delete(tp TopicPartition) error {
 	if l == nil || err != nil {
 		return err
 	}
+	s.syncRootSoon()
 	s.removals.after(l.configuration().fileDeleteDelay(), func() { s.removeDir(dir) })
 	if f := s.events.Removed; f != nil {
 		f(tp)
@@ -293,10 +296,14 @@ func (s *Store) Delete(tp TopicPartition) error {
 // Stray takes a partition away that the metadata does not know, and keeps its directory under another name.
 func (s *Store) Stray(tp TopicPartition) error {
 	l, dir, err := s.takeAway(tp, straySuffix)
-	if f := s.events.Foreign; f != nil && l != nil && err == nil {
+	if l == nil || err != nil {
+		return err
+	}
+	s.syncRootSoon()
+	if f := s.events.Foreign; f != nil {
 		f(dir)
 	}
-	return err
+	return nil
 }
 
 // SetAside takes a partition away and keeps its directory under a name that no partition can have, durably.
@@ -419,6 +426,26 @@ func (s *Store) retain() {
 	if err := s.retainShare(); err != nil {
 		s.failed("giving up segments for log.retention.disk.percent", err)
 	}
+}
+
+// maxRenamingDelay is how long a power cut may bring a deleted partition back.
+const maxRenamingDelay = 100 * time.Millisecond
+
+// syncRootSoon has what partitions' directories were renamed to made durable: of many that go, at once. A directory that
+// a power cut brought back would be a stray one, which nobody removes.
+func (s *Store) syncRootSoon() {
+	if !s.renaming.CompareAndSwap(false, true) {
+		return
+	}
+	s.timers.after(maxRenamingDelay, func() {
+		s.renaming.Store(false)
+		if s.Err() != nil {
+			return
+		}
+		if err := s.syncRoot(); err != nil {
+			s.failed("making the names of deleted partitions durable", err)
+		}
+	})
 }
 
 func (s *Store) syncRoot() error { return s.fs.SyncDir(s.dir) }
