@@ -40,6 +40,7 @@ var parts = []struct {
 	{"sync", (*bench).syncStrategies},
 	{"durable", (*bench).durable},
 	{"amplification", (*bench).amplification},
+	{"sparse", (*bench).sparse},
 	{"recovery", (*bench).recovery},
 }
 
