@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/ottla/ottla/logstore/vfs"
 )
 
 // checkpointer writes, off the path of acknowledgements, how far each log needs no recovery: recovery points, and high
@@ -26,7 +24,7 @@ type checkpointer struct {
 	// gone are deleted partitions that the checkpoints may still name: of a new one of that name it would be untrue.
 	gone map[TopicPartition]bool
 	// volume is the file system, nil where it cannot be synced as a whole.
-	volume vfs.Volume
+	volume *volume
 	// adopted are the log starts of logs that a move is about to bring here.
 	adopted map[TopicPartition]int64
 

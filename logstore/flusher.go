@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ottla/ottla/logstore/vfs"
 )
 
 // flusher makes appends durable: group commit. A log waits in the queue at most once. One sync of a log serves every
@@ -29,7 +27,7 @@ type flusher struct {
 	round   bool // a worker syncs many together
 	choice  syncChoice
 	// volume is the file system, nil where it cannot be synced as a whole. Only a worker in a round uses it.
-	volume vfs.Volume
+	volume *volume
 	lazy   []*Log
 	armed  bool // a timer will queue the lazy ones
 

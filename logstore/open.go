@@ -98,7 +98,7 @@ func (s *Store) openVolumes(o Options) (err error) {
 	if o.MinSyncedTogether < 0 {
 		return nil
 	}
-	for _, into := range []*vfs.Volume{&s.flusher.volume, &s.checkpoints.volume} {
+	for _, into := range []**volume{&s.flusher.volume, &s.checkpoints.volume} {
 		v, err := s.fs.Volume(s.dir)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return nil
@@ -106,14 +106,14 @@ func (s *Store) openVolumes(o Options) (err error) {
 		if err != nil {
 			return fmt.Errorf("data directory %s: %w", s.dir, err)
 		}
-		*into = v
+		*into = &volume{Volume: v}
 	}
 	return nil
 }
 
 func (s *Store) closeVolumes() error {
 	var errs []error
-	for _, v := range []*vfs.Volume{&s.flusher.volume, &s.checkpoints.volume} {
+	for _, v := range []**volume{&s.flusher.volume, &s.checkpoints.volume} {
 		if *v != nil {
 			errs = append(errs, (*v).Close())
 			*v = nil

@@ -15,11 +15,23 @@ import (
 //	producerId int64 · epoch int16 · lastSequence int32 · lastOffset int64 · offsetDelta int32 · timestamp int64 ·
 //	coordinatorEpoch int32 · currentTxnFirstOffset int64 (-1 none) }
 //
-// Of each producer only the last batch is kept (lastOffset -1: none).
+// Of each producer only the last batch is there (lastOffset -1: none). That is where Kafka ends; it does not look at what
+// follows, which its checksum covers. Where a producer had more batches on their way, they are told of there, or the
+// producer could not repeat them after a start from the snapshot:
+//
+//	version int16 = 1 · count int32 · count × { producerId int64 · batches int8 · batches × {
+//	lastSequence int32 · lastOffset int64 · offsetDelta int32 · timestamp int64 } }
+//
+// Those are the batches before the last one, oldest first.
 const (
 	snapshotVersion     = 1
 	snapshotHeaderBytes = 2 + 4 + 4
 	snapshotEntryBytes  = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8 // 46
+
+	earlierVersion     = 1
+	earlierHeaderBytes = 2 + 4
+	earlierEntryBytes  = 8 + 1
+	earlierBatchBytes  = 4 + 8 + 4 + 8 // 24
 )
 
 func (s *producerState) encodeSnapshot() []byte {
@@ -40,7 +52,35 @@ func (s *producerState) encodeSnapshot() []byte {
 		b = binary.BigEndian.AppendUint32(b, uint32(p.coordinatorEpoch))
 		b = binary.BigEndian.AppendUint64(b, uint64(p.txnFirstOffset))
 	}
+	b = s.appendEarlier(b)
 	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[6:], castagnoli))
+	return b
+}
+
+// appendEarlier appends the batches before each producer's last, if there are any.
+func (s *producerState) appendEarlier(b []byte) []byte {
+	header, count := len(b), 0
+	for id, p := range s.producers {
+		if len(p.batches) < 2 || mutant.Is(mutant.ForgetEarlierBatches) {
+			continue
+		}
+		if count++; count == 1 {
+			b = append(b, make([]byte, earlierHeaderBytes)...)
+		}
+		earlier := p.batches[:len(p.batches)-1]
+		b = binary.BigEndian.AppendUint64(b, uint64(id))
+		b = append(b, byte(len(earlier)))
+		for _, e := range earlier {
+			b = binary.BigEndian.AppendUint32(b, uint32(e.lastSequence))
+			b = binary.BigEndian.AppendUint64(b, uint64(e.lastOffset))
+			b = binary.BigEndian.AppendUint32(b, uint32(e.offsetDelta))
+			b = binary.BigEndian.AppendUint64(b, uint64(e.timestamp))
+		}
+	}
+	if count > 0 {
+		binary.BigEndian.PutUint16(b[header:], earlierVersion)
+		binary.BigEndian.PutUint32(b[header+2:], uint32(count))
+	}
 	return b
 }
 
@@ -55,7 +95,7 @@ func parseSnapshot(b []byte, end int64) (*producerState, *transactions, error) {
 	count := int64(int32(binary.BigEndian.Uint32(b[6:])))
 	b = b[snapshotHeaderBytes:]
 	good := sum == want || mutant.Is(mutant.SkipSnapshotCRC)
-	whole := good && count*snapshotEntryBytes == int64(len(b))
+	whole := good && count >= 0 && count*snapshotEntryBytes <= int64(len(b))
 	switch {
 	case version != snapshotVersion && whole:
 		// All else is as this version has it: the version is what was damaged.
@@ -68,14 +108,52 @@ func parseSnapshot(b []byte, end int64) (*producerState, *transactions, error) {
 		return nil, nil, fmt.Errorf("%d producers are announced in %d bytes", count, len(b))
 	}
 	s, t := newProducerState(end), newTransactions()
-	for ; len(b) > 0; b = b[snapshotEntryBytes:] {
+	for ; count > 0; count-- {
 		id, p := parseSnapshotEntry(b)
 		s.producers[id] = p
 		if p.txnFirstOffset >= 0 {
 			t.begin(id, p.txnFirstOffset)
 		}
+		b = b[snapshotEntryBytes:]
 	}
-	return s, t, nil
+	return s, t, s.parseEarlier(b)
+}
+
+// parseEarlier reads what stands behind the producers, if anything does.
+func (s *producerState) parseEarlier(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if len(b) < earlierHeaderBytes {
+		return fmt.Errorf("%d bytes follow the producers", len(b))
+	}
+	if version := binary.BigEndian.Uint16(b); version != earlierVersion {
+		return versionError(int64(version), earlierVersion)
+	}
+	count := int64(binary.BigEndian.Uint32(b[2:]))
+	for b = b[earlierHeaderBytes:]; len(b) >= earlierEntryBytes; count-- {
+		p, n := s.producers[int64(binary.BigEndian.Uint64(b))], int(b[8])
+		b = b[earlierEntryBytes:]
+		if p == nil || len(p.batches) != 1 || n >= retainedBatches || len(b) < n*earlierBatchBytes {
+			return errors.New("earlier batches of a producer that cannot have them")
+		}
+		last := p.batches[0]
+		p.batches = make([]producedBatch, 0, retainedBatches)
+		for ; n > 0; n-- {
+			p.batches = append(p.batches, producedBatch{
+				lastSequence: int32(binary.BigEndian.Uint32(b)),
+				lastOffset:   int64(binary.BigEndian.Uint64(b[4:])),
+				offsetDelta:  int32(binary.BigEndian.Uint32(b[12:])),
+				timestamp:    int64(binary.BigEndian.Uint64(b[16:])),
+			})
+			b = b[earlierBatchBytes:]
+		}
+		p.batches = append(p.batches, last)
+	}
+	if count != 0 || len(b) != 0 {
+		return fmt.Errorf("earlier batches of %d producers are missing, %d bytes are left", count, len(b))
+	}
+	return nil
 }
 
 func parseSnapshotEntry(b []byte) (id int64, p *producer) {

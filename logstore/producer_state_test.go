@@ -1,8 +1,10 @@
 package logstore
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/ottla/ottla/logstore/vfs"
@@ -201,10 +203,16 @@ func TestProducersExpire(t *testing.T) {
 func TestSnapshotRoundTripAndDamage(t *testing.T) {
 	state, txns := newProducerState(0), newTransactions()
 	state.apply(at(5, sends(7, 3, 9, 4, true)), marker{}, txns)
+	for i := range int32(7) {
+		state.apply(at(10+int64(i)*2, sends(8, 0, i*2, 2, false)), marker{}, txns)
+	}
 	b := state.encodeSnapshot()
-	got, gotTxns, err := parseSnapshot(b, 9)
+	got, gotTxns, err := parseSnapshot(b, 24)
 	if err != nil || fmt.Sprint(got.list()) != fmt.Sprint(state.list()) {
 		t.Fatal(err, got)
+	}
+	if n := len(got.producers[8].batches); n != retainedBatches || !slices.Equal(got.producers[8].batches, state.producers[8].batches) {
+		t.Errorf("%d batches of the producer that had %d: %v", n, retainedBatches, got.producers[8].batches)
 	}
 	if first, ok := gotTxns.openOf(7); !ok || first != 5 {
 		t.Error("the open transaction is lost")
@@ -218,6 +226,42 @@ func TestSnapshotRoundTripAndDamage(t *testing.T) {
 		if _, _, err := parseSnapshot(b[:i/8], 9); err == nil {
 			t.Errorf("cut to %d bytes unnoticed", i/8)
 		}
+	}
+}
+
+// TestBatchesOnTheirWayAreKnownAfterAStart: a producer that heard nothing of its last five batches sends them again,
+// whether the broker was closed, or killed right after it sealed segments; Kafka's own snapshot would know one.
+func TestBatchesOnTheirWayAreKnownAfterAStart(t *testing.T) {
+	tp := TopicPartition{"t", 0}
+	for _, kill := range []bool{false, true} {
+		mem := vfs.NewMem(nil)
+		s := open(t, mem, "data")
+		c := DefaultLogConfig()
+		c.SegmentBytes = 200
+		l, err := s.Create(tp, [16]byte{1}, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range int32(7) {
+			add(t, l, sends(7, 0, 2*i, 2, false))
+		}
+		after := mem
+		if kill {
+			if err := cmp.Or(l.Flush(), s.checkpoints.write(s.each())); err != nil {
+				t.Fatal(err)
+			}
+			after = mem.KillClone()
+		}
+		closeStore(t, s)
+		again := open(t, after, "data")
+		l = again.Get(tp)
+		for i := range int32(7) {
+			a, err := l.Append(sends(7, 0, 2*i, 2, false), AppendOptions{})
+			if known := i >= 2; known != (err == nil && a.Duplicate && a.FirstOffset == int64(2*i)) {
+				t.Errorf("killed %t: batch %d sent again: %+v, %v", kill, i, a, err)
+			}
+		}
+		closeStore(t, again)
 	}
 }
 

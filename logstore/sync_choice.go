@@ -1,6 +1,10 @@
 package logstore
 
-import "time"
+import (
+	"time"
+
+	"github.com/ottla/ottla/logstore/mutant"
+)
 
 // syncChoice decides whether logs that wait are synced together, by one sync of the whole file system, or each by
 // itself. Together is cheaper by far when they are many (docs/adr/group-commit.md), but takes along what strangers
@@ -28,8 +32,6 @@ const (
 	// restTimes is how many times as long as a sync took that was not worth it, none is tried again: a tenth of the time
 	// may be lost.
 	restTimes = 10
-	// errorRest follows a sync of the file system that failed, after which each log was synced by itself as well.
-	errorRest = time.Second
 )
 
 // together decides for so many logs. pending is asked now and then.
@@ -45,8 +47,8 @@ func (c *syncChoice) together(logs int, now time.Time, pending func() int64) boo
 
 // tookTogether learns from a sync of the file system for so many logs.
 func (c *syncChoice) tookTogether(logs int, took time.Duration, err error, now time.Time) {
-	if err != nil {
-		c.rest = now.Add(errorRest)
+	if err != nil && !mutant.Is(mutant.ForgetVolumeError) {
+		c.min = 0 // see volume
 		return
 	}
 	learn(&c.whole, took/time.Duration(logs), 2)

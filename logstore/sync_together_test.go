@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,7 +213,7 @@ func TestSyncChoice(t *testing.T) {
 		// One that swept much is forgotten after a few.
 		{"together100:900ms wait100 pass9s wait100 together100:1ms wait100 " + strings.Repeat("pass10ms together100:1ms ", 8) + "wait100",
 			"alone together alone together"},
-		{"error wait100 pass999ms wait100 pass1ms wait100", "alone alone together"},
+		{"error wait100 pass999s wait100", "alone alone"},
 		// Others have written much.
 		{"dirty2000MiB wait100 dirty0MiB wait100 pass100ms wait100", "alone alone together"},
 		{"dirty-1MiB wait16", "together"},
@@ -261,4 +262,72 @@ func duration(t *testing.T, text string) time.Duration {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// lossy is a Mem that loses, when it is synced as a whole the next time, what is not on the disk by then.
+type lossy struct {
+	*vfs.Mem
+	during func() // what happens meanwhile; nil: nothing is lost
+}
+
+type lossyVolume struct {
+	vfs.Volume
+	fs *lossy
+}
+
+func (f *lossy) Volume(dir string) (vfs.Volume, error) {
+	v, err := f.Mem.Volume(dir)
+	return &lossyVolume{v, f}, err
+}
+
+func (v *lossyVolume) Sync() error {
+	if v.fs.during == nil {
+		return v.Volume.Sync()
+	}
+	v.fs.during()
+	v.fs.during = nil
+	v.Volume.(interface{ LoseSync() }).LoseSync()
+	return syscall.EIO
+}
+
+// TestLossInTheRoundOfOthers: logs append while others are synced together, and the disk loses their bytes as well. They
+// hear of it, although the file system has told of the loss before they ask.
+func TestLossInTheRoundOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := &lossy{Mem: vfs.NewMem(nil)}
+		s, err := Open("data", Options{FS: errorfs.New(mem, "sync of */many-0/* -> delay 3s"), NodeID: 1, MaxParallelSyncs: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs := createMany(t, s, 60)
+		for i, l := range logs {
+			add(t, l, batch(1, 1, 100))
+			if err := l.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if c := l.configuration(); i >= 40 {
+				c.PageCache = true // the next sync is a second away
+				l.SetConfig(c)
+			}
+		}
+		time.Sleep(10 * time.Second) // the recovery points are written
+		others := logs[40:]
+		mem.during = func() {
+			for _, l := range others {
+				add(t, l, batch(2, 1, 100))
+			}
+		}
+		add(t, logs[0], batch(2, 1, 100)) // it is synced for three seconds, while the rest gathers
+		synctest.Wait()
+		for _, l := range logs[:40] {
+			add(t, l, batch(3, 1, 100))
+		}
+		time.Sleep(20 * time.Second)
+		for i, l := range others {
+			if err := l.Flush(); !errors.Is(err, protocol.KafkaStorageError) {
+				t.Errorf("log %d lost its bytes, and says %v", i, err)
+			}
+		}
+		_ = s.Close()
+	})
 }

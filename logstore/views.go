@@ -192,18 +192,24 @@ type SnapshotProducer struct {
 	Producer
 	LastOffset  int64 // -1 without a batch
 	OffsetDelta int32
+	Earlier     []int64 // last offsets of the batches before, oldest first
 }
 
 // ParseProducerSnapshot reads a producer snapshot, in the file's order.
 func ParseProducerSnapshot(b []byte) (producers []SnapshotProducer, err error) {
-	if _, _, err := parseSnapshot(b, 0); err != nil {
+	s, _, err := parseSnapshot(b, 0)
+	if err != nil {
 		return nil, err
 	}
-	for b = b[snapshotHeaderBytes:]; len(b) > 0; b = b[snapshotEntryBytes:] {
-		id, p := parseSnapshotEntry(b)
+	for b = b[snapshotHeaderBytes:]; len(producers) < len(s.producers); b = b[snapshotEntryBytes:] {
+		id, _ := parseSnapshotEntry(b)
+		p := s.producers[id]
 		out := SnapshotProducer{Producer: p.view(id), LastOffset: -1}
-		if len(p.batches) > 0 {
+		if n := len(p.batches); n > 0 {
 			out.LastOffset, out.OffsetDelta = p.last().lastOffset, p.last().offsetDelta
+			for _, e := range p.batches[:n-1] {
+				out.Earlier = append(out.Earlier, e.lastOffset)
+			}
 		}
 		producers = append(producers, out)
 	}

@@ -47,6 +47,9 @@ func (d *dumper) producerSnapshot(name string, _ int64) error {
 		if p.TxnFirstOffset >= 0 || d.json {
 			fields = append(fields, field{"currentTxnFirstOffset", p.TxnFirstOffset})
 		}
+		if len(p.Earlier) > 0 {
+			fields = append(fields, field{"earlierLastOffsets", p.Earlier})
+		}
 		d.line(1, "producer", fields...)
 	}
 	return err

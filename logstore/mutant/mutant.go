@@ -14,6 +14,10 @@ const (
 	AckBeforeSync Name = "ack-before-sync"
 	// IgnoreVolumeError takes a failed sync of the file system for a good one.
 	IgnoreVolumeError Name = "ignore-volume-error"
+	// ForgetVolumeError asks the file system about lost bytes after it has told of them.
+	ForgetVolumeError Name = "forget-volume-error"
+	// ForgetEarlierBatches keeps one batch of each producer in snapshots.
+	ForgetEarlierBatches Name = "forget-earlier-batches"
 	// SkipMoveSync leaves out the sync between a moved partition's new directory and the removal of the old one.
 	SkipMoveSync Name = "skip-move-sync"
 	// SkipCRC takes every checksum for right.
@@ -86,6 +90,8 @@ var All = []Mutant{
 	{BelieveTheClock, "a clock set wrong deletes everything", "logstore", "TestJumpingClockDeletesNothing"},
 	{SkipFirstFetch, "batches are shown that nobody has looked at", "logstore", "TestFlipsAreFound"},
 	{IgnoreVolumeError, "a failed sync of the file system counts as a good one", "logstore", "TestFailedSyncTogether"},
+	{ForgetVolumeError, "the bytes of a log are lost while others are synced, and it never hears of it", "logstore", "TestLossInTheRoundOfOthers"},
+	{ForgetEarlierBatches, "what a producer repeats after a start is appended again", "logstore", "TestBatchesOnTheirWayAreKnownAfterAStart"},
 	{SkipSyncFailedMark, "a start believes in pages that the kernel only calls written", "logstore", "TestFailedSyncIsRemembered"},
 	{IgnoreSyncFailed, "records are shown after a failed sync that a power cut takes back", "logstore", "TestFailedSync"},
 	{CutPromised, "records that were acknowledged are cut off without a word", "logstore", "TestDamageBelowRecoveryPoint"},
