@@ -227,6 +227,7 @@ func (q *Quorum) Close() error {
 	close(q.snapshotDue)
 	q.running.Wait()
 	if q.transport != nil {
+		q.transport.CloseStreams() // Close leaves the pooled ones, and who reads from them
 		err = errors.Join(err, q.transport.Close())
 	}
 	return err
