@@ -48,6 +48,7 @@ func (h *handle) open(patience time.Duration) (vfs.File, error) {
 		if !h.pool.makeRoom(patience) && patience == 0 {
 			return nil, errCrowded
 		}
+		defer h.pool.opened()
 		h.mu.Lock()
 	}
 	defer h.mu.Unlock()
@@ -129,12 +130,16 @@ type handlePool struct {
 	fs     vfs.FS
 	max    int
 	timers *timers
+	// crowded is called, without locks of the pool, by who is about to wait for room: files whose bytes nobody waits for are
+	// in use until they are synced.
+	crowded func()
 
-	mu    sync.Mutex
-	open  []*handle
-	hand  int           // where the next search for an idle file begins
-	armed bool          // a timer will sweep
-	freed chan struct{} // closed when a file is let go while somebody waits for that; nil while nobody does
+	mu      sync.Mutex
+	open    []*handle
+	opening int           // that makeRoom has let through and that are not in open yet
+	hand    int           // where the next search for an idle file begins
+	armed   bool          // a timer will sweep
+	freed   chan struct{} // closed when a file is let go while somebody waits for that; nil while nobody does
 
 	waited atomic.Bool // freed may be there
 }
@@ -189,20 +194,17 @@ func (p *handlePool) released() {
 	p.mu.Unlock()
 }
 
-// makeRoom returns when one more file may be opened, or false when patience has run out.
+// makeRoom returns when one more file may be opened, or false when patience has run out: then it may be opened all the
+// same, unless there was no patience. Whoever opens says when it is done, by opened.
 func (p *handlePool) makeRoom(patience time.Duration) bool {
 	var out *time.Timer
 	for {
-		p.mu.Lock()
-		full := len(p.open) >= p.max
-		if full && p.freed == nil {
-			p.freed = make(chan struct{})
-			p.waited.Store(true)
-		}
-		freed := p.freed
-		p.mu.Unlock()
-		if !full || p.shrink() {
+		freed, room := p.take()
+		if room {
 			return true
+		}
+		if p.shrink() {
+			continue
 		}
 		if patience == 0 {
 			return false
@@ -210,22 +212,49 @@ func (p *handlePool) makeRoom(patience time.Duration) bool {
 		if out == nil {
 			out = time.NewTimer(patience)
 			defer out.Stop()
+			p.crowded()
 		}
 		select {
 		case <-freed:
 		case <-out.C:
+			p.mu.Lock()
+			p.opening++
+			p.mu.Unlock()
 			return false
 		}
 	}
+}
+
+// take takes room for a file, or says who tells when there may be some.
+func (p *handlePool) take() (freed chan struct{}, room bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.open)+p.opening < p.max {
+		p.opening++
+		return nil, true
+	}
+	if p.freed == nil {
+		p.freed = make(chan struct{})
+		p.waited.Store(true)
+	}
+	return p.freed, false
+}
+
+// opened ends what makeRoom began.
+func (p *handlePool) opened() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opening--
+	p.wake()
 }
 
 // shrink passes by the open files, at most twice each: once to mark those that are idle, once to find one still so, which
 // it closes.
 func (p *handlePool) shrink() (closed bool) {
 	for tries := 2 * p.max; tries > 0; tries-- {
-		h := p.candidate()
-		if h == nil {
-			return true
+		h, room := p.candidate()
+		if room || h == nil {
+			return room
 		}
 		h.mu.Lock()
 		closing := h.idle && h.refs == 0
@@ -235,15 +264,18 @@ func (p *handlePool) shrink() (closed bool) {
 	return false
 }
 
-// candidate is the next file to look at, nil if few enough are open.
-func (p *handlePool) candidate() *handle {
+// candidate is the next file to look at, unless there is room by now.
+func (p *handlePool) candidate() (h *handle, room bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.open) < p.max {
-		return nil
+	if len(p.open)+p.opening < p.max {
+		return nil, true
+	}
+	if len(p.open) == 0 {
+		return nil, false // all are being opened
 	}
 	p.hand = (p.hand + 1) % len(p.open)
-	return p.open[p.hand]
+	return p.open[p.hand], false
 }
 
 // sweep closes the files that nobody has used since the last one. It comes again while files are open.

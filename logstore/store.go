@@ -97,7 +97,7 @@ func newStore(dir string, o Options) *Store {
 	s.SetProducerIDExpiration(o.ProducerIDExpirationMs)
 	s.config.PageCache = o.PageCache
 	s.fs = patientFS{s.fs, s.handles.closeIdle}
-	s.handles.fs, s.handles.max, s.handles.timers = s.fs, o.MaxOpenSegments, &s.timers
+	s.handles.fs, s.handles.max, s.handles.timers, s.handles.crowded = s.fs, o.MaxOpenSegments, &s.timers, s.flusher.enqueueLazy
 	if s.handles.max <= 0 {
 		s.handles.max = 4096
 	}
