@@ -66,7 +66,7 @@ bench: build ## Print speed and memory, and ratios to an in-memory fake broker r
 COUNTED        = OTTLA_CHAOS=1 OTTLA_RESULTS=$(CURDIR)/integration/crash/results.json
 
 .PHONY: chaos
-chaos: build ## Kill the broker and cut its power CYCLES times in each way (default 500), and crash its store in memory at POINTS points (1000000)
+chaos: build ## Kill the broker and cut its power CYCLES times in each way (default 500), slow its disk, and crash its store in memory at POINTS points (1000000)
 	$(COUNTED) OTTLA_BIN=bin/ottla OTTLA_CRASH_CYCLES=$(or $(CYCLES),500) \
 	  $(GO) test -count=1 -p 1 -v -timeout 24h ./integration/crash ./integration/power
 	$(COUNTED) CRASHTEST_POINTS=$(or $(POINTS),1000000) CRASHTEST_FROM=$$(date +%s) \

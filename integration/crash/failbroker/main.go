@@ -1,5 +1,5 @@
 // Command failbroker is ottla serve on a file system under a rule of errorfs, such as "rename of *.swap #2 -> kill". The
-// rule stands in FAILPOINT; without one nothing fails.
+// rule stands in FAILPOINT; without one nothing fails. Another, in SLOWPOINT, holds from SIGUSR1 to SIGUSR2.
 package main
 
 import (
@@ -38,6 +38,12 @@ func serve(args []string) error {
 		}
 		fsys.Add(rule)
 	}
+	if rule := os.Getenv("SLOWPOINT"); rule != "" {
+		if err := errorfs.Check(rule); err != nil {
+			return err
+		}
+		onSignals(fsys, rule)
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	b, err := broker.Open(broker.Options{Config: c, FS: fsys, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
@@ -48,6 +54,21 @@ func serve(args []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	return b.Close(ctx)
+}
+
+// onSignals adds the rule at SIGUSR1 and removes all at SIGUSR2, until the process ends.
+func onSignals(fsys *errorfs.FS, rule string) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
+	go func() {
+		for s := range signals {
+			if s == syscall.SIGUSR1 {
+				fsys.Add(rule)
+			} else {
+				fsys.Clear()
+			}
+		}
+	}()
 }
 
 // load reads the flags that package launch gives to ottla serve.
