@@ -3,7 +3,9 @@ package logstore
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ type cleanedStore struct {
 	fs          *errorfs.FS
 	cleaner     *Cleaner
 	store       *Store
+	mu          sync.Mutex // guards the fields below
 	compacted   map[TopicPartition][]CompactionStats
 	uncleanable map[TopicPartition]error
 	failed      []string
@@ -29,15 +32,41 @@ type cleanedStore struct {
 func newCleanedStore(t *testing.T, c CleanerConfig) *cleanedStore {
 	s := &cleanedStore{t: t, fs: errorfs.New(vfs.NewMem(time.Now)), cleaner: NewCleaner(c), compacted: map[TopicPartition][]CompactionStats{}, uncleanable: map[TopicPartition]error{}}
 	store, err := Open("data", Options{FS: s.fs, NodeID: 1, Cleaner: s.cleaner, Events: Events{
-		Compacted:   func(tp TopicPartition, stats CompactionStats) { s.compacted[tp] = append(s.compacted[tp], stats) },
-		Uncleanable: func(tp TopicPartition, err error) { s.uncleanable[tp] = err },
-		Failed:      func(what string, _ error) { s.failed = append(s.failed, what) },
+		Compacted: func(tp TopicPartition, stats CompactionStats) {
+			s.change(func() { s.compacted[tp] = append(s.compacted[tp], stats) })
+		},
+		Uncleanable: func(tp TopicPartition, err error) { s.change(func() { s.uncleanable[tp] = err }) },
+		Failed:      func(what string, _ error) { s.change(func() { s.failed = append(s.failed, what) }) },
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.store = store
 	return s
+}
+
+func (s *cleanedStore) change(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+func (s *cleanedStore) rounds() map[TopicPartition][]CompactionStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.compacted)
+}
+
+func (s *cleanedStore) refused() map[TopicPartition]error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.uncleanable)
+}
+
+func (s *cleanedStore) failures() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.failed)
 }
 
 func (s *cleanedStore) close() {
@@ -102,14 +131,14 @@ func TestCleanerRestsWhileNothingIsDirty(t *testing.T) {
 		before := l.Size()
 		time.Sleep(16 * time.Second)
 		synctest.Wait()
-		if len(s.compacted[l.tp]) != 1 || l.Size() > before/2 {
-			t.Errorf("rounds %+v: %d bytes are left of %d", s.compacted[l.tp], l.Size(), before)
+		if len(s.rounds()[l.tp]) != 1 || l.Size() > before/2 {
+			t.Errorf("rounds %+v: %d bytes are left of %d", s.rounds()[l.tp], l.Size(), before)
 		}
 		if !s.idle() {
 			t.Error("something runs, though nothing is dirty any more")
 		}
-		if len(s.compacted) != 1 {
-			t.Errorf("compacted %v", s.compacted)
+		if len(s.rounds()) != 1 {
+			t.Errorf("compacted %v", s.rounds())
 		}
 		if got, err := readFile(s.fs, "data/"+cleanerName); err != nil || !strings.Contains(string(got), fmt.Sprintf("t 0 %d", l.active().base)) {
 			t.Errorf("cleaner checkpoint %q, %v", got, err)
@@ -128,18 +157,18 @@ func TestLags(t *testing.T) {
 		s.fill(lazy, 30)
 		time.Sleep(50 * time.Second)
 		synctest.Wait()
-		if len(s.compacted) > 0 {
-			t.Errorf("too early: %v", s.compacted)
+		if len(s.rounds()) > 0 {
+			t.Errorf("too early: %v", s.rounds())
 		}
 		time.Sleep(40 * time.Second)
 		synctest.Wait()
-		if len(s.compacted[young.tp]) != 1 || len(s.compacted[lazy.tp]) != 0 {
-			t.Errorf("after the first lag: %v", s.compacted)
+		if len(s.rounds()[young.tp]) != 1 || len(s.rounds()[lazy.tp]) != 0 {
+			t.Errorf("after the first lag: %v", s.rounds())
 		}
 		time.Sleep(60 * time.Second)
 		synctest.Wait()
-		if len(s.compacted[lazy.tp]) != 1 {
-			t.Errorf("after the second lag: %v", s.compacted)
+		if len(s.rounds()[lazy.tp]) != 1 {
+			t.Errorf("after the second lag: %v", s.rounds())
 		}
 	})
 }
@@ -156,8 +185,8 @@ func TestFullDiskIsTriedAgain(t *testing.T) {
 		s.fs.Add("write of *.cleaned #1+ -> ENOSPC")
 		time.Sleep(16 * time.Second)
 		synctest.Wait()
-		if len(s.compacted) > 0 || s.uncleanable[good.tp] != nil || len(s.failed) == 0 {
-			t.Errorf("on a full disk: compacted %v, uncleanable %v, failed %q", s.compacted, s.uncleanable, s.failed)
+		if len(s.rounds()) > 0 || s.refused()[good.tp] != nil || len(s.failures()) == 0 {
+			t.Errorf("on a full disk: compacted %v, uncleanable %v, failed %q", s.rounds(), s.refused(), s.failures())
 		}
 		if names := listNames(t, s.fs, good.dir); strings.Contains(names, cleanedExt) {
 			t.Errorf("left over: %s", names)
@@ -165,11 +194,11 @@ func TestFullDiskIsTriedAgain(t *testing.T) {
 		s.fs.Clear()
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
-		if len(s.compacted[good.tp]) != 1 {
-			t.Errorf("with room again: compacted %v", s.compacted)
+		if len(s.rounds()[good.tp]) != 1 {
+			t.Errorf("with room again: compacted %v", s.rounds())
 		}
-		if s.uncleanable[bad.tp] == nil || bad.Uncleanable() == nil || !strings.Contains(s.uncleanable[bad.tp].Error(), "damaged at byte 0") {
-			t.Errorf("damage: %v", s.uncleanable)
+		if s.refused()[bad.tp] == nil || bad.Uncleanable() == nil || !strings.Contains(s.refused()[bad.tp].Error(), "damaged at byte 0") {
+			t.Errorf("damage: %v", s.refused())
 		}
 		if bad.Err() != nil {
 			t.Errorf("the damaged log is offline: %v", bad.Err())
@@ -213,16 +242,18 @@ func TestThrottle(t *testing.T) {
 		l := s.log("t", nil)
 		s.fill(l, 30)
 		time.Sleep(16 * time.Second)
-		if len(s.compacted) > 0 {
+		synctest.Wait()
+		if len(s.rounds()) > 0 {
 			t.Error("5 kB went through at 100 bytes a second")
 		}
 		time.Sleep(200 * time.Second)
 		synctest.Wait()
-		if len(s.compacted[l.tp]) != 1 {
-			t.Fatalf("compacted %v", s.compacted)
+		if len(s.rounds()[l.tp]) != 1 {
+			t.Fatalf("compacted %v", s.rounds())
 		}
 		s.fill(l, 60)
 		time.Sleep(16 * time.Second)
+		synctest.Wait()
 		began := time.Now()
 		s.close()
 		if took := time.Since(began); took > time.Second {

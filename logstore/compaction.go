@@ -67,7 +67,7 @@ func (l *Log) assess(nowMs int64) (compact.Work, error) {
 		NowMs:             nowMs,
 		MinCleanableRatio: c.MinCleanableDirtyRatio, MinCompactionLagMs: c.MinCompactionLagMs, MaxCompactionLagMs: c.MaxCompactionLagMs,
 	}
-	sealed := l.segments[: len(l.segments)-1 : len(l.segments)-1]
+	sealed := slices.Clone(l.segments[:len(l.segments)-1])
 	for _, s := range sealed {
 		f.Segments = append(f.Segments, l.compactable(s))
 	}

@@ -129,6 +129,16 @@ func prefixEntries(b []byte, width int, good func(entry []byte) bool) (n int) {
 	return n
 }
 
+// lastAt is the last offset of the batch at a position, by the entry for it; -1 if there is none.
+func (p indexPrefix) lastAt(s *segment, position int64) int64 {
+	entry := func(i int) offsetEntry { return parseOffsetEntry(p.entries[i*offsetEntryBytes:]) }
+	n := sort.Search(p.offsets, func(i int) bool { return int64(entry(i).position) >= position })
+	if n == p.offsets || int64(entry(n).position) != position {
+		return -1
+	}
+	return s.base + int64(entry(n).relative)
+}
+
 // positionOf is where to begin to look for offset among the batches that the prefix covers: at a batch before it.
 func (p indexPrefix) positionOf(s *segment, offset int64) int64 {
 	n := sort.Search(p.offsets, func(i int) bool {

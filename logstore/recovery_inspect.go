@@ -380,7 +380,8 @@ func (f *facts) chainOf(i int) chain {
 // inspectBatches walks from the last index entry, or from where the producers' state is, to the end of the segment.
 func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from int64, c chain) error {
 	s, interval := sf.seg, l.configuration().IndexIntervalBytes
-	scan := newScanner(file, min(sf.prefix.position, sf.prefix.positionOf(s, f.producers.end)), sf.bytes)
+	begin := min(sf.prefix.position, sf.prefix.positionOf(s, f.producers.end))
+	scan := newScanner(file, begin, sf.bytes)
 	verifying := false
 	defer func() {
 		f.read += scan.read
@@ -390,6 +391,9 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from 
 		h, err := scan.peek()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if err == nil && h.position == begin && h.last <= sf.prefix.lastAt(s, begin) {
+			c.next = max(c.next, h.base) // the index says the same of it
 		}
 		if err == nil && h.last >= from {
 			if !verifying {

@@ -170,7 +170,7 @@ func (l *Log) deleteGivenUp(old []*segment, start int64, why string, config LogC
 		return // truncated, deleted, moved or compacted meanwhile: the next run sees to what is left
 	}
 	l.mu.Lock()
-	l.segments = slices.Delete(l.segments, 0, n)
+	l.segments = slices.Clone(l.segments[n:])
 	l.startHeld = true
 	for _, s := range old {
 		bytes += s.size

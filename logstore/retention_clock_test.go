@@ -3,6 +3,7 @@ package logstore
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,12 +13,31 @@ import (
 
 // fakeTime is a wall clock that can be set, and one that cannot.
 type fakeTime struct {
+	mu   sync.Mutex
 	wall time.Time
 	up   time.Duration
 }
 
-func (f *fakeTime) pass(d time.Duration) { f.wall, f.up = f.wall.Add(d), f.up+d }
-func (f *fakeTime) set(by time.Duration) { f.wall = f.wall.Add(by) }
+func (f *fakeTime) move(wall, up time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wall, f.up = f.wall.Add(wall), f.up+up
+}
+
+func (f *fakeTime) pass(d time.Duration) { f.move(d, d) }
+func (f *fakeTime) set(by time.Duration) { f.move(by, 0) }
+
+func (f *fakeTime) now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wall
+}
+
+func (f *fakeTime) uptime() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.up
+}
 
 const (
 	hour = time.Hour
@@ -53,7 +73,7 @@ func TestRetentionClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeTime{wall: epoch}
 			var told []time.Duration
-			clock := NewRetentionClock(func() time.Time { return f.wall }, func() time.Duration { return f.up }, func(d time.Duration) { told = append(told, d) })
+			clock := NewRetentionClock(f.now, f.uptime, func(d time.Duration) { told = append(told, d) })
 			if c.known != 0 {
 				clock.know(epoch.Add(c.known))
 			}
@@ -87,17 +107,17 @@ func TestRetentionClockUnderANemesis(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		f := &fakeTime{wall: time.UnixMilli(1_700_000_000_000)}
 		var g clockGuard
-		began, _ := g.now(f.wall, f.up)
+		began, _ := g.now(f.now(), f.uptime())
 		for range 500 {
 			f.pass(time.Duration(r.Int64N(int64(pickOf(r, time.Second, 5*time.Minute, 30*hour)))))
 			f.set(pickOf(r, 0, 0, 0, 0, hour, -hour, 10*year, -10*year, 30*time.Second, -time.Second))
-			now, ahead := g.now(f.wall, f.up)
-			if now.After(f.wall) || ahead < 0 || ahead > 0 && f.wall.Sub(now) != ahead {
-				t.Fatalf("seed %d: the clock shows %v and %v ahead, the wall clock %v", seed, now, ahead, f.wall)
+			now, ahead := g.now(f.now(), f.uptime())
+			if now.After(f.now()) || ahead < 0 || ahead > 0 && f.now().Sub(now) != ahead {
+				t.Fatalf("seed %d: the clock shows %v and %v ahead, the wall clock %v", seed, now, ahead, f.now())
 			}
 			// At most a minute each minute beyond what passed, or 24 times what passed after a day.
-			if limit := began.Add(2*f.up + clockCatchUp*max(0, f.up-clockPatience)); now.After(limit) {
-				t.Fatalf("seed %d: the clock shows %v after %v", seed, now.Sub(began), f.up)
+			if limit := began.Add(2*f.uptime() + clockCatchUp*max(0, f.uptime()-clockPatience)); now.After(limit) {
+				t.Fatalf("seed %d: the clock shows %v after %v", seed, now.Sub(began), f.uptime())
 			}
 		}
 	}
@@ -114,8 +134,8 @@ func TestJumpingClockDeletesNothing(t *testing.T) {
 			f := &fakeTime{wall: time.UnixMilli(1_700_000_000_000)}
 			start := func() (*Store, *Log) {
 				s := open(t, mem, "data", func(o *Options) {
-					o.Now = func() time.Time { return f.wall }
-					o.RetentionClock = NewRetentionClock(o.Now, func() time.Duration { return f.up }, nil)
+					o.Now = f.now
+					o.RetentionClock = NewRetentionClock(o.Now, f.uptime, nil)
 				})
 				c := DefaultLogConfig()
 				c.SegmentBytes, c.RetentionMs = 2000, 2*hour.Milliseconds()
@@ -127,7 +147,7 @@ func TestJumpingClockDeletesNothing(t *testing.T) {
 					o := record.NewOptions()
 					o.ProducerID, o.ProducerEpoch, o.BaseSequence = 7, 0, int32(l.End())
 					b := record.NewBuilder(o)
-					b.Add(f.wall.UnixMilli(), nil, make([]byte, 100))
+					b.Add(f.now().UnixMilli(), nil, make([]byte, 100))
 					add(t, l, b.Batch())
 				}
 				if err := l.Flush(); err != nil {
@@ -154,7 +174,7 @@ func TestJumpingClockDeletesNothing(t *testing.T) {
 				f.pass(time.Minute)
 				still("after it")
 				// What was written meanwhile is found by its time, and what was before, too.
-				if offset, _, _, ok, err := l.OffsetForTimestamp(f.wall.Add(-time.Minute).UnixMilli(), l.End()); err != nil || !ok || jump > 0 && offset != l.End()-10 {
+				if offset, _, _, ok, err := l.OffsetForTimestamp(f.now().Add(-time.Minute).UnixMilli(), l.End()); err != nil || !ok || jump > 0 && offset != l.End()-10 {
 					t.Fatalf("%d records, of the last minute the first is %d, %v, %v", l.End(), offset, ok, err)
 				}
 				if i == 1 {

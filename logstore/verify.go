@@ -89,12 +89,20 @@ func (c *chain) outlier(h, after *header) error {
 	switch {
 	case mutant.Is(mutant.SkipContinuity):
 		return nil
-	case after.base <= h.last && (c.unanchored || h.base > c.next):
+	case after.base <= h.last && (c.unanchored || h.base > c.next) && after.base > c.lowest()+h.last-h.base:
 		return fmt.Errorf("%w: offsets %d to %d, where the next batch begins at %d", record.ErrCorrupt, h.base, h.last, after.base)
 	case h.v2 != nil && after.v2 != nil && after.leaderEpoch < h.leaderEpoch && after.leaderEpoch >= c.epoch && c.epochAt(h.last) < 0:
 		return fmt.Errorf("%w: leader epoch %d between %d and %d", record.ErrCorrupt, h.leaderEpoch, c.epoch, after.leaderEpoch)
 	}
 	return nil
+}
+
+// lowest is the offset that the next batch may begin with at least: where it ends tells where the one after it may.
+func (c *chain) lowest() int64 {
+	if c.unanchored {
+		return c.base
+	}
+	return c.next
 }
 
 // take goes on behind a batch.
@@ -150,19 +158,24 @@ func (s *scanner) follow(c *chain, h *header) error {
 	return nil
 }
 
-// ahead is the header behind the batch h, if one can be seen there: it is for another look to judge that one.
+// ahead is the header behind the batch h, if a batch with a good checksum stands there: what a crash has left there may
+// not speak against h.
 func (s *scanner) ahead(h *header) (after header, ok bool, err error) {
 	if h.end() >= s.limit {
 		return after, false, nil
 	}
-	if h.v2 != nil && s.holds(h.position, record.HeaderBytes) {
-		copy(s.head[:], h.v2) // the window may move
-		h.v2 = s.head[:]
-	}
+	var own [record.HeaderBytes]byte
+	copy(own[:], h.v2) // the window will move
 	at := s.next
 	s.next = h.end()
-	after, err = s.peek()
+	if after, err = s.peek(); err == nil {
+		err = s.checkCRC(&after)
+	}
 	s.next = at
+	if h.v2 != nil {
+		copy(s.head[:], own[:])
+		h.v2 = s.head[:]
+	}
 	if isDamage(err) {
 		return after, false, nil
 	}
