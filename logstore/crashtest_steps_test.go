@@ -355,7 +355,7 @@ func (w *world) powerCutAndOpen(*partition) error {
 			if promises[i].headless(l) {
 				p.history = found
 			}
-			p.floor, p.startMin, p.startMax, p.unknown = l.End(), l.LogStart(), l.LogStart(), false
+			p.floor, p.startMin, p.startMax, p.unknown, p.cut = l.End(), l.LogStart(), l.LogStart(), false, true
 			p.durable = p.durable || l.End() > 0
 		})
 	}
@@ -386,8 +386,8 @@ func (w *world) openAgain() error {
 	return nil
 }
 
-// sameProducers: what lost nothing knows of each producer all or, where its batches are deleted, nothing: half of it would
-// refuse the producer's next batch.
+// sameProducers: what lost nothing knows all of each producer, also where its batches are deleted. A power cut before may
+// have taken all that was known of those, but not half of it, which would refuse the producer's next batch.
 func (p *partition) sameProducers() error {
 	want, _ := replay(p.history, math.MaxInt64)
 	for _, g := range p.log.ActiveProducers() {
@@ -401,7 +401,7 @@ func (p *partition) sameProducers() error {
 		delete(want, g.ProducerID)
 	}
 	for _, b := range p.history {
-		if state, missing := want[b.pid]; missing && b.last >= p.log.LogStart() {
+		if state, missing := want[b.pid]; missing && (!p.cut || b.last >= p.log.LogStart()) {
 			return fmt.Errorf("producer %d is not known, want %+v", b.pid, state)
 		}
 	}

@@ -67,6 +67,7 @@ type partition struct {
 	restarting bool
 	durable    bool // something of it was flushed
 	unknown    bool // nobody has looked at what a power cut has left of it: its offsets may be others than the model's
+	cut        bool // by a power cut: what was known of producers by deleted batches may have gone
 	refused    bool // an injected fault has left it unusable, or unknown
 }
 

@@ -98,9 +98,9 @@
 //	flusher.work            while logs wait for a sync, at most MaxParallelSyncs; one of them alone syncs many logs
 //	                        together; awaited by Close
 //	moves.work              while partitions are moved, at most one for each directory; awaited by Dirs.Close
-//	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, a sync of deleted
-//	                        partitions' names, removal of deleted files, retention, files that are idle, a look at a disk that is filling up, a step of
-//	                        the scrub; awaited by Close
+//	timers                  one for each thing that is due: checkpoints, the second of page-cache mode, a sync of the names
+//	                        of deleted partitions, removal of deleted files, retention, files that are idle, a look at a
+//	                        disk that is filling up, a step of the scrub; awaited by Close
 //	Cleaner.work            while compacted logs are due, at most log.cleaner.threads of all stores; awaited by
 //	                        Cleaner.Close, and log by log by Store.Close. Between two looks there is a timer, as long as
 //	                        a compacted log has a sealed segment that is dirty
