@@ -1,12 +1,15 @@
 package logstore
 
 import (
+	"cmp"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/logstore/vfs/errorfs"
 	"github.com/ottla/ottla/protocol"
 )
 
@@ -65,4 +68,49 @@ func TestRetentionStaysBelowHighWatermark(t *testing.T) {
 		}
 		slice.Release()
 	})
+}
+
+// TestGivenUpSegmentsThatComeBack: of the names that retention took away a power cut may bring some back. The log begins
+// where it did, or behind all that was given up, and has everything from there on.
+func TestGivenUpSegmentsThatComeBack(t *testing.T) {
+	mem := vfs.NewMem(nil)
+	fs := errorfs.New(mem)
+	s := open(t, fs, "data")
+	c := DefaultLogConfig()
+	c.SegmentBytes, c.RetentionMs, c.FileDeleteDelayMs = 250, 1000, 0
+	l := create(t, s, c)
+	for i := range 12 {
+		add(t, l, batch(int64(i), 1, 60))
+	}
+	if err := cmp.Or(l.Flush(), s.checkpoints.write(s.each())); err != nil {
+		t.Fatal(err)
+	}
+	l.SetHighWatermark(10)
+	crashes := rand.New(rand.NewPCG(1, 2))
+	var left []*vfs.Mem
+	fs.OnOp(func(op errorfs.Op) {
+		for range 4 {
+			left = append(left, mem.CrashClone(crashes, 50))
+		}
+	})
+	if err := l.ApplyRetention(1 << 40); err != nil {
+		t.Fatal(err)
+	}
+	fs.OnOp(nil)
+	closeStore(t, s)
+	for i, fs := range left {
+		s := open(t, fs, "data")
+		l := s.Get(testTopic)
+		if err := l.Err(); err != nil || l.End() != 12 || l.LogStart() != 0 && l.LogStart() != 10 {
+			t.Fatalf("crash %d of %d: a log from %d to %d: %v", i, len(left), l.LogStart(), l.End(), err)
+		}
+		next := l.LogStart()
+		for b, err := range l.Batches(next, l.End()) {
+			if err != nil || b.BaseOffset() != next {
+				t.Fatalf("crash %d of %d: at %d comes %d, %v", i, len(left), next, b.BaseOffset(), err)
+			}
+			next++
+		}
+		closeStore(t, s)
+	}
 }

@@ -78,6 +78,9 @@ func (d *dumper) index(name string, base int64, parse func([]byte, int64) ([]log
 // against walks over the segment beside an index. What is wrong with the segment is told with the segment.
 func (d *dumper) against(name string, visit func(logstore.SegmentBatch), ended func(end int64)) error {
 	segment := name[:strings.LastIndexByte(name, '/')+1+20] + ".log"
+	if _, _, mark := logstore.KindOf(name[strings.LastIndexByte(name, '/')+1:]); mark != "" {
+		segment += mark // both are on their way out, or in
+	}
 	file, err := d.FS.Open(segment)
 	if errors.Is(err, fs.ErrNotExist) {
 		d.line(1, "unchecked", field{"why", "the segment is not there"})

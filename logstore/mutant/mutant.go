@@ -81,7 +81,7 @@ var All = []Mutant{
 	{SwapBeforeNamed, "a power cut leaves neither the old segments nor the new one", "logstore", "TestCrashInCompaction"},
 	{SkipContinuity, "batches are served that do not follow each other", "logstore", "TestOffsetsThatDoNotFollow"},
 	{PointAheadOfSync, "a start trusts what a power cut tore", "logstore", "TestRecoveryPointStaysBehindSync"},
-	{DeleteBeforeLogStart, "given-up records come back, or their producers' state is lost", "logstore", "TestCrashAtEveryOperation"},
+	{DeleteBeforeLogStart, "given-up records come back, or their producers' state is lost", "logstore", "TestGivenUpSegmentsThatComeBack"},
 	{RetentionIgnoresHighWatermark, "records are deleted that followers lack", "logstore", "TestRetentionStaysBelowHighWatermark"},
 	{SkipTxnIndexSync, "aborted records are shown to read_committed consumers after a power cut", "logstore", "TestAbortedTransactionsAreDurable"},
 	{SkipSnapshotCRC, "a torn snapshot is believed", "logstore", "TestSnapshotRoundTripAndDamage"},
