@@ -149,7 +149,7 @@ func (x *examination) logs(logs []*Log) error {
 
 // log examines what a start would, and returns what there is to scrub.
 func (x *examination) log(l *Log) (scrub []func() error, err error) {
-	f, err := x.store.inspect(l, x.known)
+	f, err := x.store.inspect(l, x.known, nil)
 	if err != nil {
 		x.found(Finding{l.dir, -1, -1, err.Error(), "the disk does not give it: check the disk", false})
 		return nil, nil

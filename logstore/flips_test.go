@@ -145,7 +145,7 @@ func (f *flipLog) byRecovery(t *testing.T, h header) error {
 		return nil
 	}
 	fresh := f.store.newLog(f.log.tp)
-	facts, err := f.store.inspect(fresh, checkpoints{})
+	facts, err := f.store.inspect(fresh, checkpoints{}, nil)
 	if err != nil {
 		return err
 	}

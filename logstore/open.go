@@ -207,11 +207,12 @@ func (s *Store) applyRoot(found rootFacts, p rootPlan, o Options) error {
 
 // load brings one log from its files into memory.
 func (l *Log) load(known checkpoints) error {
-	if err := l.finishSwap(); err != nil {
+	listing, err := l.finishSwap()
+	if err != nil {
 		l.keepOffline(facts{logStart: offsetOf(known.starts, l.tp), highWatermark: offsetOf(known.marks, l.tp)})
 		return err
 	}
-	f, err := l.store.inspect(l, known)
+	f, err := l.store.inspect(l, known, listing)
 	if err == nil {
 		p := decide(f)
 		if err = p.offline; err == nil {

@@ -182,6 +182,7 @@ func (l *Log) applyKeep(f facts, p plan) error {
 		s.txns = int(sf.txnBytes / abortedTxnBytes)
 		l.segments = append(l.segments, s)
 		switch {
+		case i == p.keep-1 && sf.indexes == 0:
 		case i == p.keep-1:
 			if err := cutIndexes(l.store.fs, s, sf.prefix); err != nil {
 				return err

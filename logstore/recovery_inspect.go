@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"sort"
 	"strings"
 
+	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/protocol/record"
 )
 
@@ -39,8 +41,9 @@ type facts struct {
 	syncFailed syncFailure
 	segments   []segmentFacts
 
-	epochs   leaderEpochs // of the file
-	epochsIs fileFacts
+	epochs      leaderEpochs // of the file
+	epochsIs    fileFacts
+	epochsThere bool // by the directory
 
 	// producers is the state after the last good batch, with its open transactions.
 	producers *producerState
@@ -59,6 +62,8 @@ type snapshotFacts struct {
 type segmentFacts struct {
 	base      int64
 	bytes     int64
+	indexes   int  // of the offset and the time index, how many are there
+	indexed   bool // both, and the first is not empty
 	txnBytes  int64
 	txnIs     fileFacts
 	looked    bool
@@ -77,8 +82,9 @@ type segmentFacts struct {
 	indexesDiffer bool
 }
 
-// inspect looks at a partition's directory.
-func (s *Store) inspect(l *Log, known checkpoints) (f facts, err error) {
+// inspect looks at a partition's directory. listing is what is in it, nil if nobody has asked yet. What is not in it is
+// not looked for: of ten thousand logs it would be most of a start.
+func (s *Store) inspect(l *Log, known checkpoints, listing []fs.DirEntry) (f facts, err error) {
 	f = facts{
 		tp: l.tp, dir: l.dir,
 		point:         offsetOf(known.points, l.tp),
@@ -93,17 +99,25 @@ func (s *Store) inspect(l *Log, known checkpoints) (f facts, err error) {
 	if known.noPoints || known.noCleaned {
 		f.cleaned = math.MaxInt64
 	}
-	if err := s.list(&f); err != nil {
+	if listing == nil {
+		if listing, err = s.fs.ReadDir(f.dir); err != nil {
+			return f, err
+		}
+	}
+	if err := s.list(&f, listing); err != nil {
 		return f, err
 	}
 	f.topicIDIs = readSmall(s.fs, join(f.dir, partitionName), func(data []byte) (err error) {
 		f.topicID, err = parsePartitionMetadata(data)
 		return err
 	})
-	f.epochsIs = readSmall(s.fs, join(f.dir, epochsName), func(data []byte) (err error) {
-		f.epochs, err = parseLeaderEpochs(data)
-		return err
-	})
+	f.epochsIs = fileFacts{is: isAbsent}
+	if f.epochsThere {
+		f.epochsIs = readSmall(s.fs, join(f.dir, epochsName), func(data []byte) (err error) {
+			f.epochs, err = parseLeaderEpochs(data)
+			return err
+		})
+	}
 	return f, l.inspectSegments(&f)
 }
 
@@ -115,17 +129,22 @@ func offsetOf(m map[TopicPartition]int64, tp TopicPartition) int64 {
 }
 
 // list sorts the directory's names.
-func (s *Store) list(f *facts) error {
-	entries, err := s.fs.ReadDir(f.dir)
-	if err != nil {
-		return err
-	}
+func (s *Store) list(f *facts, entries []fs.DirEntry) error {
 	var indexes []string
+	indexed, unindexed := map[int64]int{}, map[int64]bool{}
 	for _, e := range entries {
 		name := e.Name()
 		base, ext, isSegment := parseSegmentName(name)
+		if isSegment && (ext == indexExt || ext == timeIndexExt) {
+			indexed[base]++
+			if info, err := e.Info(); err == nil && ext == indexExt {
+				unindexed[base] = info.Size() == 0
+			}
+		}
 		switch {
-		case e.IsDir(), name == epochsName, name == partitionName:
+		case name == epochsName:
+			f.epochsThere = true
+		case e.IsDir(), name == partitionName:
 		case name == syncFailedName:
 			f.syncFailed = readSyncFailure(s.fs, f.dir)
 		case isSegment && ext == logExt:
@@ -146,7 +165,10 @@ func (s *Store) list(f *facts) error {
 	slices.SortFunc(f.snapshots, func(a, b snapshotFacts) int { return compareOffsets(a.offset, b.offset) })
 	bases := map[int64]*segmentFacts{}
 	for i := range f.segments {
-		bases[f.segments[i].base] = &f.segments[i]
+		sf := &f.segments[i]
+		bases[sf.base] = sf
+		sf.indexes = indexed[sf.base]
+		sf.indexed = sf.indexes == 2 && !unindexed[sf.base]
 	}
 	for _, name := range indexes {
 		base, ext, _ := parseSegmentName(name)
@@ -296,7 +318,7 @@ func (l *Log) inspectProducers(f *facts, sf *segmentFacts) error {
 	}
 	defer s.handle.drop() // nobody comes for this one again
 	defer done()
-	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: math.MaxInt64, position: sf.bytes})
+	prefix, err := sf.readIndexPrefix(l.store.fs, s, math.MaxInt64)
 	if err != nil {
 		return err
 	}
@@ -341,12 +363,17 @@ func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
 	sf := &f.segments[i]
 	s := l.newSegment(sf.base)
 	sf.looked, sf.seg, sf.next = true, s, max(next, sf.base)
+	if sf.bytes == 0 && !f.syncFailed.there() {
+		sf.prefix = s.noPrefix()
+		s.resume(sf.prefix)
+		return nil
+	}
 	file, done, err := l.openToInspect(f, sf, s)
 	if err != nil {
 		return err
 	}
 	defer done()
-	prefix, err := readIndexPrefix(l.store.fs, s, trust{offset: from, position: sf.bytes})
+	prefix, err := sf.readIndexPrefix(l.store.fs, s, from)
 	if err != nil {
 		return err
 	}
@@ -356,6 +383,15 @@ func (l *Log) inspectSegment(f *facts, i int, from, next int64) error {
 	s.resume(prefix)
 	sf.prefix = prefix
 	return l.inspectBatches(f, sf, file, from, f.chainOf(i))
+}
+
+// readIndexPrefix is readIndexPrefix, up to an offset, if there is anything to read: one index says nothing without an
+// entry in the other.
+func (sf *segmentFacts) readIndexPrefix(fsys vfs.FS, s *segment, upTo int64) (indexPrefix, error) {
+	if !sf.indexed {
+		return s.noPrefix(), nil
+	}
+	return readIndexPrefix(fsys, s, trust{offset: upTo, position: sf.bytes})
 }
 
 // chainOf is what the batches of a segment must agree with. What the leader-epoch checkpoint says is believed

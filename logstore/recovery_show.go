@@ -111,7 +111,7 @@ func (noLock) Close() error { return nil }
 // show inspects and decides, as load does.
 func (l *Log) show(known checkpoints) LogPlan {
 	out := LogPlan{Topic: l.tp.Topic, Partition: l.tp.Partition, RecoveryPoint: offsetOf(known.points, l.tp)}
-	swap, err := l.readSwap()
+	swap, listing, err := l.readSwap()
 	if err == nil && !swap.empty() {
 		out.Row, out.Do = "interrupted-compaction", "finish"
 		out.Why = fmt.Sprintf("%d files are removed, %d get their names; what that leaves is looked at then", len(swap.unfinished)+len(swap.remove), len(swap.logs)+len(swap.indexes))
@@ -119,7 +119,7 @@ func (l *Log) show(known checkpoints) LogPlan {
 	}
 	var f facts
 	if err == nil {
-		f, err = l.store.inspect(l, known)
+		f, err = l.store.inspect(l, known, listing)
 	}
 	for i := range f.segments {
 		if seg := f.segments[i].seg; seg != nil {

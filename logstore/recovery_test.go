@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ottla/ottla/logstore/vfs"
+	"github.com/ottla/ottla/logstore/vfs/errorfs"
 )
 
 const testLog = "data/t-0/00000000000000000000.log"
@@ -174,5 +176,27 @@ func TestLockAndForeignNames(t *testing.T) {
 	}
 	if _, err := mem.Stat("data/note.txt"); err != nil {
 		t.Error("a foreign file was touched:", err)
+	}
+}
+
+// TestCleanStartOpensLittle: of a log without records a clean start lists the directory once and opens the file with its
+// topic's id. Ten thousand of them are not unusual.
+func TestCleanStartOpensLittle(t *testing.T) {
+	mem := vfs.NewMem(nil)
+	s := open(t, mem, "data")
+	createMany(t, s, 1)
+	closeStore(t, s)
+	fs := errorfs.New(mem)
+	var ops []string
+	fs.OnOp(func(op errorfs.Op) {
+		if strings.Contains(op.Name, "many-0") && op.Kind != errorfs.Close {
+			ops = append(ops, op.Kind+" "+path.Base(op.Name))
+		}
+	})
+	s = open(t, fs, "data")
+	fs.OnOp(nil)
+	closeStore(t, s)
+	if want := []string{"list many-0", "open partition.metadata", "stat partition.metadata", "read partition.metadata"}; !slices.Equal(ops, want) {
+		t.Errorf("%q, want %q", ops, want)
 	}
 }

@@ -265,12 +265,16 @@ func planSwap(names []string, nextOf func(base int64) (int64, error)) (p swapPla
 }
 
 // finishSwap brings the names of a partition's files to where an interrupted compaction was going, or back. It may be
-// interrupted itself, and done again.
-func (l *Log) finishSwap() error {
-	p, err := l.readSwap()
+// interrupted itself, and done again. listing is what is in the directory; nil if that has changed.
+func (l *Log) finishSwap() (listing []fs.DirEntry, err error) {
+	p, listing, err := l.readSwap()
 	if err != nil || p.empty() {
-		return err
+		return listing, err
 	}
+	return nil, l.finish(p)
+}
+
+func (l *Log) finish(p swapPlan) error {
 	fsys := l.store.fs
 	for _, names := range [][]string{p.unfinished, p.remove} {
 		for _, name := range names {
@@ -289,10 +293,9 @@ func (l *Log) finishSwap() error {
 }
 
 // readSwap plans by the directory's names, and changes nothing.
-func (l *Log) readSwap() (swapPlan, error) {
-	entries, err := l.store.fs.ReadDir(l.dir)
-	if err != nil {
-		return swapPlan{}, err
+func (l *Log) readSwap() (p swapPlan, entries []fs.DirEntry, err error) {
+	if entries, err = l.store.fs.ReadDir(l.dir); err != nil {
+		return p, nil, err
 	}
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
@@ -300,7 +303,8 @@ func (l *Log) readSwap() (swapPlan, error) {
 			names = append(names, e.Name())
 		}
 	}
-	return planSwap(names, l.endOfSwap)
+	p, err = planSwap(names, l.endOfSwap)
+	return p, entries, err
 }
 
 // endOfSwap is the offset after the last batch of the .log.swap at base.
