@@ -50,7 +50,11 @@ func (l *Log) apply(f facts, p plan) error {
 // applyFiles removes what is to be removed beside the segments, and tells of what is not the ordinary course of things.
 func (l *Log) applyFiles(p plan) error {
 	l.snapshotAt = -1
-	l.store.decided(l.tp, l.dir, filePlan{row: p.row, err: nil})
+	log := filePlan{row: p.row}
+	if p.why != "" {
+		log.err = errors.New(p.why)
+	}
+	l.store.decided(l.tp, l.dir, log)
 	for _, file := range p.files {
 		name := join(l.dir, file.name)
 		l.store.decided(l.tp, name, file)

@@ -104,12 +104,18 @@ func (p *plan) decideLog(f facts, bad *segmentFacts) {
 		kept = false // a log start beyond the end, after a clean close, is not the log's own
 	}
 	promise := choose(kept || mutant.Is(mutant.CutPromised), promiseKept, promiseBroken)
-	if f.point <= 0 && !f.noPoints && promise == promiseKept {
+	switch {
+	case f.clean && f.point >= 0 && promise == promiseKept && holds == holdsRecords && f.point < p.end:
+		promise = promisePassed
+	case f.point <= 0 && !f.noPoints && promise == promiseKept:
 		promise = promiseNone
 	}
 	p.row = logTable.find(f.batches(bad), holds, promise)
-	if p.row.label == "gap" {
+	switch p.row.label {
+	case "gap":
 		p.why = strings.Join(f.gaps, "; ")
+	case "end-moved":
+		p.why = fmt.Sprintf("%s ends at offset %d, and was closed cleanly at %d", f.dir, p.end, f.point)
 	}
 	switch p.row.do {
 	case doRestart:

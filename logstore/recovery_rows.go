@@ -20,6 +20,7 @@ const (
 	holdsRecords, holdsNothing   = "records", "nothing" // that may be read
 	promiseNone                  = "0 or none"          // of the recovery point:
 	promiseKept, promiseBroken   = "kept", "broken"     // does the log reach it?
+	promisePassed                = "passed"             // after a clean close, which leaves the log's end there
 	isPromised, isNotPromised    = "promised", "not promised"
 	isNeeded, isNotNeeded        = "needed", "not needed"
 	isUnread                     = "unread"
@@ -107,15 +108,16 @@ var logTable = table{
 	facts: []fact{
 		{"batches", []string{isWhole, isGap, isTorn, isHole, isDoubtful, isDamaged, isMissing}},
 		{"holds", []string{holdsRecords, holdsNothing}},
-		{"recovery point", []string{promiseNone, promiseKept, promiseBroken}},
+		{"recovery point", []string{promiseNone, promiseKept, promisePassed, promiseBroken}},
 	},
 	rows: []row{
 		{"whole", []string{isWhole, holdsRecords, promiseNone + "|" + promiseKept}, doKeep, "", true},
 		{"gap", []string{isGap, holdsRecords, promiseNone + "|" + promiseKept}, doKeep, "compaction of Kafka's leaves gaps, and no trace of a lost segment is there", false},
-		{"torn-tail", []string{isTorn, holdsRecords, promiseNone + "|" + promiseKept}, doCut, "a crash tore what was not promised", false},
-		{"lost-tail", []string{isHole, holdsRecords, promiseNone + "|" + promiseKept}, doCut, "a crash took the end of a segment, and a later one was written in time", false},
+		{"end-moved", []string{isWhole + "|" + isGap, holdsRecords, promisePassed}, doKeep, "a clean close leaves the end at the recovery point: somebody has changed or replaced the file since, or a digit in the last batch's base offset is another", false},
+		{"torn-tail", []string{isTorn, holdsRecords, promiseNone + "|" + promiseKept + "|" + promisePassed}, doCut, "a crash tore what was not promised", false},
+		{"lost-tail", []string{isHole, holdsRecords, promiseNone + "|" + promiseKept + "|" + promisePassed}, doCut, "a crash took the end of a segment, and a later one was written in time", false},
 		{"begin-again", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, holdsNothing, promiseNone}, doRestart, "at the log start, above all that is left", true},
-		{"set-aside", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, holdsNothing, promiseKept}, doRestart, "at the log start; segments that are left, all below it, are renamed to *.set-aside: page-cache mode can lose what lay above, but so can a damaged log-start-offset-checkpoint", false},
+		{"set-aside", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, holdsNothing, promiseKept + "|" + promisePassed}, doRestart, "at the log start; segments that are left, all below it, are renamed to *.set-aside: page-cache mode can lose what lay above, but so can a damaged log-start-offset-checkpoint", false},
 		{"short", []string{isWhole + "|" + isGap + "|" + isTorn + "|" + isHole, either, promiseBroken}, doOffline, "it ends below the recovery point, or, closed cleanly, below the log start: files are missing, or were cut", false},
 		{"doubtful", []string{isDoubtful, either, either}, doOffline, "cutting could drop what was promised", false},
 		{"damaged", []string{isDamaged, either, either}, doOffline, "", false},

@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/ottla/ottla/logstore/vfs"
 	"github.com/ottla/ottla/logstore/vfs/errorfs"
+	"github.com/ottla/ottla/protocol/record"
 )
 
 // TestIdentityDamaged: a directory whose meta.properties is not what was written is refused, or it is the same
@@ -103,7 +105,7 @@ func TestStrangeFiles(t *testing.T) {
 	for _, test := range []struct {
 		what string
 		do   func(fs *vfs.Mem)
-		row  string // or rows; the log's, or the reason why it is offline
+		row  string // or rows, "closed:" or "killed:" before those of one state; the log's, or the reason why it is offline
 	}{
 		{"a middle segment is gone", remove(name(2, logExt)), "segment-missing"},
 		{"... and its indexes, too", remove(name(2, logExt), name(2, indexExt), name(2, timeIndexExt), name(2, txnIndexExt)), "segment-missing"},
@@ -134,6 +136,18 @@ func TestStrangeFiles(t *testing.T) {
 			data, _ := readFile(fs, name(1, logExt))
 			writeFile(fs, name(1, logExt), data[:len(data)-3], false)
 		}, "damaged"},
+		{"a batch was added at the end", func(fs *vfs.Mem) {
+			data, _ := readFile(fs, name(last, logExt))
+			more := slices.Clone(data[lastBatchAt(t, data):])
+			b, _, _ := record.Next(more)
+			binary.BigEndian.PutUint64(more, uint64(b.NextOffset()))
+			writeFile(fs, name(last, logExt), append(data, more...), false)
+		}, "closed:end-moved killed:whole"},
+		{"the last batch's base offset is another", func(fs *vfs.Mem) {
+			data, _ := readFile(fs, name(last, logExt))
+			data[lastBatchAt(t, data)+5]++ // 65,536 more
+			writeFile(fs, name(last, logExt), data, false)
+		}, "closed:end-moved killed:whole"},
 		{"partition.metadata is gone", remove("data/t-0/" + partitionName), "id-lost"},
 		{"the log start is beyond the end", func(fs *vfs.Mem) {
 			writeFile(fs, "data/"+logStartName, []byte("0\n1\nt 0 999999\n"), false)
@@ -181,7 +195,7 @@ func TestStrangeFiles(t *testing.T) {
 			if err != nil || p.Refused != "" || len(p.Logs) != 1 {
 				t.Fatalf("%s: %+v, %v", what, p, err)
 			}
-			if !slices.Contains(strings.Fields(test.row), p.Logs[0].Row) {
+			if rows := strings.Fields(test.row); !slices.Contains(rows, p.Logs[0].Row) && !slices.Contains(rows, state+":"+p.Logs[0].Row) {
 				t.Errorf("%s: %s, want %s\n%s", what, p.Logs[0].Row, test.row, p)
 			}
 			before := snapshotOf(t, left, "data/t-0")

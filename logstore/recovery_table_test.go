@@ -130,6 +130,18 @@ func TestDecide(t *testing.T) {
 		}), "doubtful: offline"},
 		{"torn below", with(func(f *facts) { f.segments = []segmentFacts{torn(seg(5, 10, 6), true)} }), "damaged: offline"},
 		{"ends early", with(func(f *facts) { f.point = 6; f.segments = []segmentFacts{seg(0, 10, 5)} }), "short: offline"},
+		{"ends above a clean close", with(func(f *facts) {
+			f.clean, f.point = true, 4
+			f.segments = []segmentFacts{seg(0, 10, 5)}
+		}), "end-moved keep 1 [0, 5)"},
+		{"ends above an empty log's clean close", with(func(f *facts) {
+			f.clean, f.point = true, 0
+			f.segments = []segmentFacts{seg(0, 10, 5)}
+		}), "end-moved keep 1 [0, 5)"},
+		{"ends where a clean close left it", with(func(f *facts) {
+			f.clean, f.point = true, 5
+			f.segments = []segmentFacts{seg(0, 10, 5)}
+		}), "whole keep 1 [0, 5)"},
 		{"ends below what a failed sync left", with(func(f *facts) {
 			f.point, f.syncFailed = 4, syncFailure{fileFacts{is: isGood}, 6}
 			f.segments = []segmentFacts{seg(0, 10, 5)}
