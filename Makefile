@@ -40,7 +40,7 @@ race:
 .PHONY: test
 test: deps build race ## Run every test: packages with -race, the store without, then real clients, Kafka's tools, crashes, containers
 	@$(GO) test -race -json -timeout $(TEST_TIMEOUT) $(UNIT) > .cache/unit.json; \
-	CRASHTEST_POINTS=20000 $(GO) test -count=1 -json -timeout $(TEST_TIMEOUT) $(STORAGE) > .cache/storage.json; \
+	FULL=1 CRASHTEST_POINTS=20000 $(GO) test -count=1 -json -timeout $(TEST_TIMEOUT) $(STORAGE) > .cache/storage.json; \
 	OTTLA_BIN=bin/ottla-race $(GO) test -count=1 -p 1 -json -timeout $(TEST_TIMEOUT) ./integration/compat ./integration/conform > .cache/clients.json; \
 	OTTLA_BIN=bin/ottla $(GO) test -count=1 -p 1 -json -timeout $(TEST_TIMEOUT) \
 	  $$($(GO) list ./integration/... | grep -v -e /compat -e /conform) > .cache/whole.json; \

@@ -117,7 +117,7 @@ func (c *Cleaner) arm() {
 	if c.closed || c.timer != nil || c.running > 0 || len(c.dirty) == 0 || c.config.Threads <= 0 {
 		return
 	}
-	c.timer = time.AfterFunc(c.config.Backoff, c.start)
+	c.timer = time.AfterFunc(max(c.config.Backoff, 1), c.start)
 }
 
 // start starts the threads.

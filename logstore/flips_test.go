@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"github.com/ottla/ottla/logstore/vfs"
@@ -205,8 +206,17 @@ func (f *flipLog) byIteration(t *testing.T, h header) error {
 	return errors.New("iteration goes to the end")
 }
 
+// inFull is how often a test does what it does many times: n times in the run that is about it (make test has one, without
+// -race, with FULL=1), a fifth of that elsewhere.
+func inFull(n int) int {
+	if os.Getenv("FULL") != "" {
+		return n
+	}
+	return n / 5
+}
+
 func TestFlipsAreFound(t *testing.T) {
-	const flips = 10_000
+	flips := inFull(10_000)
 	f := newFlipLog(t, 1)
 	finders := []struct {
 		name string

@@ -43,7 +43,7 @@ func TestIndexFlipsChangeNoAnswer(t *testing.T) {
 		closeStore(t, s)
 	}
 	try(mem.KillClone(), "nothing")
-	for range 1500 {
+	for range inFull(1500) {
 		name := names[r.IntN(len(names))]
 		info, err := mem.Stat(name)
 		if err != nil {

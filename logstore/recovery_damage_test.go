@@ -39,7 +39,7 @@ func TestGarbledTails(t *testing.T) {
 	}
 	last := lastBatchAt(t, data)
 	accepted := 0
-	for i := range sized(t, 1500) {
+	for i := range sized(t, inFull(10_000)) {
 		seed := firstSeed(t) + uint64(i)
 		r := rand.New(rand.NewPCG(seed, 11))
 		garbled, what := garble(r, data, last)
@@ -223,7 +223,7 @@ func TestDerivedFilesDamaged(t *testing.T) {
 		t.Fatal("nothing was aborted")
 	}
 	refused := 0
-	for i := range sized(t, 150) {
+	for i := range sized(t, inFull(1000)) {
 		seed := firstSeed(t) + uint64(i)
 		r := rand.New(rand.NewPCG(seed, 14))
 		left := mem.KillClone()

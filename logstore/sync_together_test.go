@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -267,7 +268,7 @@ func duration(t *testing.T, text string) time.Duration {
 // lossy is a Mem that loses, when it is synced as a whole the next time, what is not on the disk by then.
 type lossy struct {
 	*vfs.Mem
-	during func() // what happens meanwhile; nil: nothing is lost
+	during atomic.Pointer[func()] // what happens meanwhile; nil: nothing is lost
 }
 
 type lossyVolume struct {
@@ -281,11 +282,11 @@ func (f *lossy) Volume(dir string) (vfs.Volume, error) {
 }
 
 func (v *lossyVolume) Sync() error {
-	if v.fs.during == nil {
+	during := v.fs.during.Swap(nil)
+	if during == nil {
 		return v.Volume.Sync()
 	}
-	v.fs.during()
-	v.fs.during = nil
+	(*during)()
 	v.Volume.(interface{ LoseSync() }).LoseSync()
 	return syscall.EIO
 }
@@ -312,11 +313,12 @@ func TestLossInTheRoundOfOthers(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second) // the recovery points are written
 		others := logs[40:]
-		mem.during = func() {
+		during := func() {
 			for _, l := range others {
 				add(t, l, batch(2, 1, 100))
 			}
 		}
+		mem.during.Store(&during)
 		add(t, logs[0], batch(2, 1, 100)) // it is synced for three seconds, while the rest gathers
 		synctest.Wait()
 		for _, l := range logs[:40] {

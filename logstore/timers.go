@@ -25,7 +25,7 @@ func (t *timers) after(d time.Duration, f func()) {
 		t.pending = map[*time.Timer]struct{}{}
 	}
 	var timer *time.Timer
-	timer = time.AfterFunc(d, func() {
+	timer = time.AfterFunc(max(d, 1), func() { // one that is due already runs within AfterFunc where the clock is a test's
 		t.mu.Lock()
 		_, due := t.pending[timer]
 		delete(t.pending, timer)
