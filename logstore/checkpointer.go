@@ -108,7 +108,7 @@ func (c *checkpointer) write(logs []*Log) error {
 			delete(c.points, l.tp)
 		}
 	}
-	logs, startsErr := c.startsFirst(logs)
+	startsErr := c.retryStarts(logs)
 	points, err := c.settle(logs)
 	errs := []error{startsErr, err}
 	for l, point := range points {
@@ -152,17 +152,12 @@ func (c *checkpointer) forgetAll() error {
 	return errors.Join(c.forgetGone(), c.store.syncRoot())
 }
 
-// startsFirst makes log starts durable that somebody could not: the leader epochs below one must not be gone before it
-// holds. It returns the logs that may be settled. writing is held.
-func (c *checkpointer) startsFirst(logs []*Log) (settled []*Log, err error) {
-	late := func(l *Log) bool { return l.Err() == nil && l.logStart.Load() > l.logStartWritten }
-	if !slices.ContainsFunc(logs, late) {
-		return logs, nil
+// retryStarts makes log starts durable that somebody could not. writing is held.
+func (c *checkpointer) retryStarts(logs []*Log) error {
+	if slices.ContainsFunc(logs, func(l *Log) bool { return l.Err() == nil && l.logStart.Load() > l.logStartWritten }) {
+		return c.writeStarts()
 	}
-	if err = c.writeStarts(); err != nil {
-		logs = slices.DeleteFunc(slices.Clone(logs), late)
-	}
-	return logs, err
+	return nil
 }
 
 func (c *checkpointer) writePoints() error {
@@ -273,7 +268,11 @@ func (c *checkpointer) writeStarts() error {
 		return err
 	}
 	for i, l := range logs {
-		l.logStartWritten = written[i]
+		if l.logStartWritten = written[i]; l.Err() == nil {
+			l.mu.Lock()
+			l.epochs.truncateFromStart(written[i])
+			l.mu.Unlock()
+		}
 	}
 	return nil
 }

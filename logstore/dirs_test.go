@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,17 +222,30 @@ func TestAnOfflineDirAtStart(t *testing.T) {
 }
 
 // observed are the events of directories, as a text.
-type observed struct{ offline, fallen, lost []string }
+type observed struct {
+	mu                    sync.Mutex
+	offline, fallen, lost []string
+}
+
+func (o *observed) note(into *[]string, what string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	*into = append(*into, what)
+}
 
 func (o *observed) events() Events {
 	return Events{
-		Offline:    func(tp TopicPartition, _ error) { o.offline = append(o.offline, tp.String()) },
-		DirOffline: func(dir string, _ error) { o.fallen = append(o.fallen, dir) },
-		Lost:       func(err error) { o.lost = append(o.lost, err.Error()) },
+		Offline:    func(tp TopicPartition, _ error) { o.note(&o.offline, tp.String()) },
+		DirOffline: func(dir string, _ error) { o.note(&o.fallen, dir) },
+		Lost:       func(err error) { o.note(&o.lost, err.Error()) },
 	}
 }
 
 func (o *observed) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	slices.Sort(o.offline)
+	slices.Sort(o.fallen)
 	return fmt.Sprintf("partitions %v dirs %v lost %d", o.offline, o.fallen, len(o.lost))
 }
 

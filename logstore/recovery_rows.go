@@ -153,9 +153,9 @@ var txnTable = table{
 		{"txnindex", []string{isGood, segBelow}, doKeep, "", true},
 		{"txnindex-damaged", []string{isEmpty + "|" + isDamaged, segBelow}, doRebuild, "from the segment's markers", false},
 		{"txnindex-above", []string{isGood, segSealed}, doRebuild, "what lies above the recovery point", true},
-		{"txnindex-torn", []string{isEmpty + "|" + isDamaged, segSealed}, doRebuild, "from all of the segment's markers: what is lost may have stood below", true},
+		{"txnindex-torn", []string{isEmpty + "|" + isDamaged + "|" + isNewer, segSealed}, doRebuild, "from all of the segment's markers: what is lost may have stood below", true},
 		{"txnindex-orphan", []string{isGood + "|" + isEmpty + "|" + isDamaged, segGivenUp + "|" + segNone}, doRemove, "", true},
-		{"txnindex-newer", []string{isNewer, either}, doOffline, "", false},
+		{"txnindex-newer", []string{isNewer, segBelow + "|" + segGivenUp + "|" + segNone}, doOffline, "", false},
 		{"txnindex-unreadable", []string{isUnreadable, either}, doOffline, "", false},
 	},
 }

@@ -39,14 +39,12 @@ func (l *Log) AdvanceLogStart(to int64) error {
 	return nil
 }
 
-// advanceLogStart moves the start in memory. The caller holds appendMu.
+// advanceLogStart moves the start in memory. The leader epochs below go when it is durable: a crash may take it back. The
+// caller holds appendMu.
 func (l *Log) advanceLogStart(to int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if to > l.logStart.Load() {
-		l.logStart.Store(to)
-		l.epochs.truncateFromStart(to)
-	}
+	l.logStart.Store(max(to, l.logStart.Load()))
 }
 
 // ApplyRetention deletes the oldest segments: those wholly below the log start, and those that retention.ms or
