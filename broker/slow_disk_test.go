@@ -153,7 +153,6 @@ type wire struct {
 	answered func(resp []byte)
 	answers  chan []byte
 	sent     int
-	got      atomic.Int64
 	all      chan struct{} // a signal for each answer
 }
 
