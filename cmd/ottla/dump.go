@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ottla/ottla/cmd/ottla/dump"
 	"github.com/ottla/ottla/logstore"
-	"github.com/ottla/ottla/logstore/dump"
 	"github.com/ottla/ottla/logstore/vfs"
 )
 

@@ -27,7 +27,7 @@ var rooms = []room{
 	{path: "logstore", may: []string{"protocol", "protocol/record", "logstore/vfs", "logstore/mutant", "logstore/compact"},
 		why: "bytes at rest outlive every decision made about them, so they depend on none but their own"},
 	{path: "logstore/compact", may: []string{"protocol/record"}, not: impure, why: pure},
-	{path: "logstore/dump", may: []string{"protocol/record", "logstore", "logstore/vfs", "coordinator/record", "coordinator/quorum"},
+	{path: "cmd/ottla/dump", may: []string{"protocol/record", "logstore", "logstore/vfs", "coordinator/record", "coordinator/quorum"},
 		why: "a tool that prints every file asks each file's own parser; nothing but the command line stands above it"},
 	{path: "coordinator", may: []string{"protocol", "protocol/record", "coordinator/record"},
 		why: "the runtime of deciders takes a log as an interface; what implements it stands above"},
