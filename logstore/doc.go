@@ -11,7 +11,7 @@
 //	log.go                     a log's offsets, and what is asked of them
 //	append.go segment.go       the path of a batch: check, roll, write, publish
 //	flusher.go sync.go         group commit: when and how what was appended becomes durable
-//	sync_choice.go             ... of many logs: by one sync of the file system, or each by itself
+//	sync_choice.go volume.go   ... of many logs: by one sync of the file system, or each by itself
 //	checkpointer.go settle.go  recovery points, and all that is written off the path of acknowledgements
 //	read.go locate.go          references to whole batches; finding an offset's place
 //	verify.go                  what a good batch is
@@ -32,7 +32,7 @@
 //	txn_index.go txn_verify.go transactions.go producer_state.go producer_snapshot.go   producers and transactions
 //	leader_epochs.go checkpoints.go meta_properties.go names.go atomic_file.go   small files
 //	scanner.go handle.go patient_fs.go timers.go   walking over batches, open files, things to do later
-//	views.go                   what tools may read of the files (package dump)
+//	views.go                   what tools may read of the files (cmd/ottla/dump)
 //
 // # What is durable when
 //
