@@ -28,6 +28,10 @@ const (
 	snapshotHeaderBytes = 2 + 4 + 4
 	snapshotEntryBytes  = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8 // 46
 
+	// plausibleVersions: a snapshot is not synced, so that a power cut may leave in its place what the disk held before. That
+	// is no newer software's.
+	plausibleVersions = 15
+
 	earlierVersion     = 1
 	earlierHeaderBytes = 2 + 4
 	earlierEntryBytes  = 8 + 1
@@ -100,6 +104,8 @@ func parseSnapshot(b []byte, end int64) (*producerState, *transactions, error) {
 	case version != snapshotVersion && whole:
 		// All else is as this version has it: the version is what was damaged.
 		return nil, nil, fmt.Errorf("version %d on what is of version %d", version, snapshotVersion)
+	case version > plausibleVersions:
+		return nil, nil, fmt.Errorf("version %d: the bytes are those of something else", version)
 	case version != snapshotVersion:
 		return nil, nil, versionError(int64(version), snapshotVersion)
 	case !good:
