@@ -14,6 +14,7 @@ import (
 	"github.com/ottla/ottla/broker/api"
 	"github.com/ottla/ottla/broker/partition"
 	"github.com/ottla/ottla/config"
+	"github.com/ottla/ottla/coordinator/cluster"
 	"github.com/ottla/ottla/coordinator/quorum"
 	"github.com/ottla/ottla/logstore"
 	"github.com/ottla/ottla/logstore/vfs"
@@ -161,8 +162,25 @@ func (b *Broker) stopMoves() {
 func (b *Broker) openQuorum() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), quorumTimeout)
 	defer cancel()
-	b.quorum, err = quorum.Open(ctx, quorum.Options{Store: b.dirs.Metadata(), FS: b.fs, NodeID: b.static.NodeID(), Now: b.now, Log: b.log})
-	return err
+	b.quorum, err = quorum.Open(ctx, quorum.Options{
+		Store: b.dirs.Metadata(), FS: b.fs, NodeID: b.static.NodeID(), Now: b.now, Log: b.log, Accept: b.mayServeUnprotected,
+	})
+	if err != nil {
+		return err
+	}
+	return b.mayServeUnprotected(b.quorum.Image())
+}
+
+// mayServeUnprotected refuses metadata with ACLs, which only an Apache Kafka can have written: nothing enforces them yet, and
+// whoever wrote them does not expect that everybody may do everything.
+func (b *Broker) mayServeUnprotected(image *cluster.Image) error {
+	if b.static.Bool(config.AllowAnonymous) {
+		return nil
+	}
+	for range image.ACLs() {
+		return errors.New("the metadata has ACLs, and this build does not enforce them: if everybody who connects may do everything, set allow.anonymous=true")
+	}
+	return nil
 }
 
 // quorumTimeout is how long a start waits for the metadata log: for a controller, and for an entry to be applied.

@@ -76,6 +76,7 @@ type segmentFacts struct {
 	badOffset int64 // an offset that the bad bytes may have held
 	badAt     int64 // where in the file
 	goodAfter bool  // good batches follow; only looked for if the recovery point is not known
+	compacted bool  // offsets are missing between or within the batches that were looked at
 	epochs    []epochEntry
 	aborted   []AbortedTxn // by markers that are looked at as a whole
 	// indexesDiffer: the files do not say what the batches do. Of a sealed segment; the last one's are resumed.
@@ -418,7 +419,7 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from 
 	s, interval := sf.seg, l.configuration().IndexIntervalBytes
 	begin := min(sf.prefix.position, sf.prefix.positionOf(s, f.producers.end))
 	scan := newScanner(file, begin, sf.bytes)
-	verifying := false
+	verifying, begun := false, begin == 0
 	defer func() {
 		f.read += scan.read
 		scan.done()
@@ -463,7 +464,8 @@ func (l *Log) inspectBatches(f *facts, sf *segmentFacts, file io.ReaderAt, from 
 			sf.epochs = append(sf.epochs, epochEntry{h.leaderEpoch, h.base})
 		}
 		s.appendedAgain(h, sf.prefix, interval)
-		sf.next = h.last + 1
+		sf.compacted = sf.compacted || begun && h.base > sf.next || h.v2 != nil && int64(h.v2.Count()) <= h.last-h.base
+		sf.next, begun = h.last+1, true
 	}
 }
 

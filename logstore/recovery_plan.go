@@ -77,8 +77,8 @@ func (f *facts) batches(bad *segmentFacts) string {
 		return isWhole
 	case mutant.Is(mutant.CutPromised):
 		return isTorn
-	case bad.badBelow && bad.badHole:
-		return isMissing
+	case bad.badHole && (bad.badBelow || bad.compacted):
+		return isMissing // what compaction left is no lost tail: an Apache Kafka may have been killed before it told of it
 	case bad.badBelow:
 		return isDamaged
 	case bad.goodAfter:

@@ -14,8 +14,10 @@ const (
 	isHole     = "hole"     // the next segment begins later, above the recovery point
 	isDoubtful = "doubtful" // either, with good batches behind it, and the recovery point is not known
 	// isDamaged: bytes that are no batch, below the recovery point.
-	isMissing = "missing" // offsets between segments, below the recovery point, and other files of a segment of that base
-	isGap     = "gap"     // offsets between segments, below the recovery point
+	// isMissing: offsets between segments; below the recovery point, with other files of a segment of that base, or above
+	// it, behind a segment that compaction has been through.
+	isMissing = "missing"
+	isGap     = "gap" // offsets between segments, below the recovery point
 
 	holdsRecords, holdsNothing   = "records", "nothing" // that may be read
 	promiseNone                  = "0 or none"          // of the recovery point:

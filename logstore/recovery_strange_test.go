@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
@@ -355,4 +356,58 @@ func TestRestoredWhileRunning(t *testing.T) {
 		t.Error("what was restored is not served")
 	}
 	closeStore(t, s)
+}
+
+// TestHoleThatCompactionLeft: an Apache Kafka that was killed within a round of compaction has said nothing of the hole
+// behind a segment yet. What lies behind it is not taken for what a crash left of a lost tail, which is cut off.
+func TestHoleThatCompactionLeft(t *testing.T) {
+	for _, compacted := range []bool{true, false} {
+		mem := vfs.NewMem(nil)
+		s := open(t, mem, "data")
+		c := DefaultLogConfig()
+		c.SegmentBytes = 500
+		l := create(t, s, c)
+		for i := range 12 {
+			add(t, l, batch(int64(i), 1, 60))
+		}
+		if err := l.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		after := mem.KillClone()
+		closeStore(t, s)
+		first := "data/t-0/00000000000000000000.log"
+		data, err := readFile(after, first)
+		size := len(batch(0, 1, 60))
+		if err != nil || len(data) != 3*size {
+			t.Fatal(len(data), size, err)
+		}
+		left := data[:2*size] // the last batch is gone
+		if compacted {
+			left = data[size : 2*size] // ... and the first
+		}
+		if err := cmp.Or(writeFile(after, first, left, true), writeFile(after, "data/"+recoveryPointName, []byte("0\n1\nt 0 0\n"), true)); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, after, "data")
+		l = s.Get(testTopic)
+		if err := l.Err(); compacted != (err != nil && strings.Contains(err.Error(), "segment-missing") && strings.Contains(err.Error(), `"t 0 3"`)) {
+			t.Fatalf("compacted %t: %v", compacted, err)
+		}
+		if !compacted {
+			if l.End() != 2 {
+				t.Errorf("a lost tail: the log ends at %d", l.End())
+			}
+			closeStore(t, s)
+			continue
+		}
+		_ = s.Close()
+		if err := cmp.Or(removeFile(after, "data/"+cleanShutdownName), writeFile(after, "data/"+cleanerName, []byte("0\n1\nt 0 3\n"), true)); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, after, "data")
+		if l = s.Get(testTopic); l.Err() != nil || l.End() != 12 {
+			t.Errorf("with the line: %d, %v", l.End(), l.Err())
+		}
+		closeStore(t, s)
+	}
 }

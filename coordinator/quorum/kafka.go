@@ -47,7 +47,11 @@ func setKafkaAside(o Options) error {
 	if is, err := isKafkas(o.FS, dir); !is || err != nil {
 		return err
 	}
-	if _, err := readKafka(o.FS, dir, o.NodeID); err != nil {
+	k, err := readKafka(o.FS, dir, o.NodeID)
+	if err == nil && o.Accept != nil {
+		err = o.Accept(k.image)
+	}
+	if err != nil {
 		return fmt.Errorf("%s/%s says that Apache Kafka wrote the log, and it cannot be taken over: %w; nothing was changed", dir, StateName, err)
 	}
 	if _, err := o.FS.Stat(o.Store.Dir() + "/" + KafkaMetadataName); !errors.Is(err, fs.ErrNotExist) {
@@ -89,6 +93,7 @@ func (q *Quorum) adoptKafka(ctx context.Context, o Options) error {
 
 // kafkaMetadata is what Kafka's metadata log says.
 type kafkaMetadata struct {
+	image   *cluster.Image
 	records []cluster.Record // that make its image
 	leftOut []string         // kinds of records that this build has no use for
 }
@@ -142,7 +147,7 @@ func readKafka(fsys vfs.FS, dir string, node int32) (m kafkaMetadata, err error)
 		}
 	}
 	m.leftOut = r.leftOut
-	m.records, err = r.alone(node)
+	m.image, m.records, err = r.alone(node)
 	return m, err
 }
 
@@ -300,17 +305,17 @@ func (r *kafkaReader) leave(what string) {
 
 // alone is the metadata of a cluster that is this node and no other. It is the in-sync replica of all its partitions; its
 // own registration is left to it.
-func (r *kafkaReader) alone(node int32) (records []cluster.Record, err error) {
+func (r *kafkaReader) alone(node int32) (image *cluster.Image, records []cluster.Record, err error) {
 	if len(r.voters) > 0 && !slices.Equal(r.voters, []int32{node}) {
-		return nil, fmt.Errorf("its controllers are the nodes %v; only a cluster of this node, %d, alone can be taken over", r.voters, node)
+		return nil, nil, fmt.Errorf("its controllers are the nodes %v; only a cluster of this node, %d, alone can be taken over", r.voters, node)
 	}
-	image, _, err := cluster.Empty().Apply(r.next, 0, r.records)
+	image, _, err = cluster.Empty().Apply(r.next, 0, r.records)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, b := range image.Brokers() {
 		if b.ID != node {
-			return nil, fmt.Errorf("broker %d belongs to the cluster; only one of this node, %d, alone can be taken over", b.ID, node)
+			return nil, nil, fmt.Errorf("broker %d belongs to the cluster; only one of this node, %d, alone can be taken over", b.ID, node)
 		}
 	}
 	for m := range image.Records() {
@@ -320,12 +325,12 @@ func (r *kafkaReader) alone(node int32) (records []cluster.Record, err error) {
 		case *metadata.PartitionRecord:
 			if !slices.Equal(m.Replicas, []int32{node}) {
 				t := image.TopicByID(m.TopicID)
-				return nil, fmt.Errorf("%s-%d has replicas on the nodes %v; only a cluster of this node, %d, alone can be taken over", t.Name, m.PartitionID, m.Replicas, node)
+				return nil, nil, fmt.Errorf("%s-%d has replicas on the nodes %v; only a cluster of this node, %d, alone can be taken over", t.Name, m.PartitionID, m.Replicas, node)
 			}
 			m.ISR, m.EligibleLeaderReplicas, m.LastKnownELR = []int32{node}, nil, nil
 			m.AddingReplicas, m.RemovingReplicas = nil, nil
 		}
 		records = append(records, m)
 	}
-	return records, nil
+	return image, records, nil
 }

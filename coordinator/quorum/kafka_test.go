@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -252,6 +253,40 @@ func TestKafkasMetadataThatIsRefused(t *testing.T) {
 				t.Errorf("%s: %s was changed", what, name)
 			}
 		}
+	}
+}
+
+// TestKafkasMetadataThatIsNotAccepted: whoever opens it may say no, with nothing changed, and yes the next time.
+func TestKafkasMetadataThatIsNotAccepted(t *testing.T) {
+	acl := &metadata.AccessControlEntryRecord{ID: [16]byte{7}, ResourceType: 2, ResourceName: "t", PatternType: 3, Principal: "User:a", Host: "*", Operation: 3, PermissionType: 3}
+	m := kafkaDirectory(t, map[string]string{"00000000000000000000.log": string(new(kafkaLog).leader().batch(topicOf("t", 1, 1)...).batch(acl).bytes)})
+	asked := 0
+	n, err := openNode(m, func(o *Options) {
+		o.Accept = func(image *cluster.Image) error {
+			for range image.ACLs() {
+				asked++
+			}
+			return errors.New("not that")
+		}
+	})
+	if err == nil {
+		n.end()
+	}
+	if err == nil || !strings.Contains(err.Error(), "not that; nothing was changed") || asked != 1 {
+		t.Fatalf("asked %d times: %v", asked, err)
+	}
+	if state := read(t, m, testDir+"/__cluster_metadata-0/"+StateName); string(state) != kafkaState {
+		t.Error("changed")
+	}
+	if n, err = openNode(m); err != nil {
+		t.Fatal(err)
+	}
+	defer n.end()
+	for a := range n.Image().ACLs() {
+		asked += int(a.ID[0])
+	}
+	if asked != 8 {
+		t.Error("the ACL is not there")
 	}
 }
 

@@ -28,6 +28,8 @@ type Options struct {
 	Now    func() time.Time
 	// Log takes what raft has to say; nil for nobody.
 	Log *slog.Logger
+	// Accept may refuse metadata that an Apache Kafka wrote, before anything of it is changed; nil for all of it.
+	Accept func(*cluster.Image) error
 }
 
 // Quorum is this node's part in the metadata log.

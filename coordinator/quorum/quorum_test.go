@@ -40,14 +40,18 @@ type node struct {
 	store *logstore.Store
 }
 
-func openNode(fsys vfs.FS) (*node, error) {
+func openNode(fsys vfs.FS, change ...func(*Options)) (*node, error) {
 	store, err := logstore.Open(testDir, logstore.Options{FS: fsys, NodeID: 1})
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	q, err := Open(ctx, Options{Store: store, FS: fsys, NodeID: 1, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	o := Options{Store: store, FS: fsys, NodeID: 1, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	for _, c := range change {
+		c(&o)
+	}
+	q, err := Open(ctx, o)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
