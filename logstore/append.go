@@ -46,12 +46,12 @@ type Appended struct {
 }
 
 // Append writes a batch that record.Validate has passed. It patches base offset and leader epoch in place, checks the
-// producer's state (kafka-surface §3.3 15–20) as Origin asks, and returns with the bytes in the file and the log queued
+// producer's state (producer_state.go) as Origin asks, and returns with the bytes in the file and the log queued
 // for the flusher: OnFlushed tells when they are on disk. The batch may be reused when Append returns.
 //
 // Errors: OutOfOrderSequenceNumber, InvalidProducerEpoch, InvalidTxnState, TransactionCoordinatorFenced,
-// KafkaStorageError (nothing was appended; of a Client also while the disk is full; once offline, for good), and for Replication OffsetOutOfRange when the batch
-// begins below End.
+// KafkaStorageError (nothing was appended; of a Client also while the disk is full; once offline, for good), and for
+// Replication OffsetOutOfRange when the batch begins below End.
 func (l *Log) Append(batch record.Batch, o AppendOptions) (Appended, error) {
 	var full error
 	if o.Origin == Client {

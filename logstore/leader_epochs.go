@@ -80,7 +80,7 @@ func (e *leaderEpochs) at(offset int64) int32 {
 	return -1
 }
 
-// endOffsetFor answers OffsetForLeaderEpoch (kafka-surface §3.6): the largest epoch known that is not above the one
+// endOffsetFor answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest epoch known that is not above the one
 // asked for, and one past its last offset. The current epoch ends at the log's end; one older than all known ended
 // before the first of them began (KIP-279); there is no answer for one that is newer.
 func (e *leaderEpochs) endOffsetFor(epoch int32, logEnd int64) (int32, int64) {

@@ -12,7 +12,7 @@ import (
 // gap, to recognise a repetition of each one's last five batches, and to fence old epochs. It is the result of applying
 // every batch below end in order, whether as it is appended or when a log is opened; check only asks.
 //
-// Guarded by Log.appendMu. Source: kafka-surface §3.3 15–20; org.apache.kafka.storage.internals.log.ProducerAppendInfo.
+// Guarded by Log.appendMu. Source: org.apache.kafka.storage.internals.log.ProducerAppendInfo.
 type producerState struct {
 	producers map[int64]*producer
 	// end is one past the last offset applied.

@@ -27,7 +27,7 @@ func ends(pid int64, epoch int16, commit bool, coordinatorEpoch int32) record.Ba
 	return record.EndTxn{Commit: commit, CoordinatorEpoch: coordinatorEpoch}.Batch(1000, pid, epoch)
 }
 
-// TestProducerRules is kafka-surface §3.3 15–20, a line per append: what is sent, and the answer.
+// TestProducerRules is the rules of Kafka's ProducerAppendInfo, a line per append: what is sent, and the answer.
 func TestProducerRules(t *testing.T) {
 	const (
 		client      = Client
